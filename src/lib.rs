@@ -1,0 +1,5 @@
+//! mista
+pub mod backtest;
+pub mod engine;
+pub mod indicators;
+pub mod model;
