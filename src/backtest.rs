@@ -1,7 +1,8 @@
 //! A backtest: candles, settings and a strategy in; trades, equity curve and counts out.
 
-use crate::engine::Counts;
-use crate::model::{Refusal, Trade, Veto};
+use crate::engine::{Counts, DataHandler, Position, Recorder, Settings, Strategy, StrategyFault, run};
+use crate::model::{Candles, Direction, Refusal, Trade, Veto};
+use crate::venues::sim::SimulatedVenue;
 use std::ops::Range;
 
 /// What a run did. Pure data; `report` turns it into metrics, tables and pages.
@@ -20,4 +21,123 @@ pub struct Outcome {
     pub closes_in_position: u64,
     pub vetoes: Counts<Veto>,
     pub refusals: Counts<Refusal>,
+}
+
+/// Why an entry that was asked for was not made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Held {
+    Veto(Veto),
+    Refusal(Refusal),
+}
+
+/// What a person wants to see besides the outcome: kept only when asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Trace {
+    /// Stop price at each close of the range, NaN where there is none.
+    pub stops: Vec<f64>,
+    /// Entries that were asked for and not made, with the row of the decision.
+    pub held: Vec<(usize, Direction, Held)>,
+    /// The script's log lines.
+    pub logs: Vec<(usize, String)>,
+    /// Values the script plotted: row, index of the plot's name, value.
+    pub plots: Vec<(usize, usize, f64)>,
+}
+
+/// What to run on.
+#[derive(Clone)]
+pub struct Backtest<'a> {
+    pub settings: &'a Settings,
+    pub data: &'a DataHandler,
+    pub rows: Range<usize>,
+    /// Finer candles to walk inside a candle.
+    pub detail: Option<&'a Candles>,
+}
+
+impl Backtest<'_> {
+    /// Runs `strategy`; allocates only for trades and the equity curve.
+    pub fn run<S: Strategy>(&self, strategy: &mut S) -> Result<Outcome, StrategyFault> {
+        self.run_with(strategy, None).map(|(outcome, _)| outcome)
+    }
+
+    /// Runs `strategy` and keeps a trace of what happened.
+    pub fn run_traced<S: Strategy>(&self, strategy: &mut S) -> Result<(Outcome, Trace), StrategyFault> {
+        self.run_with(strategy, Some(Trace::default()))
+            .map(|(outcome, trace)| (outcome, trace.unwrap_or_default()))
+    }
+
+    fn run_with<S: Strategy>(
+        &self,
+        strategy: &mut S,
+        trace: Option<Trace>,
+    ) -> Result<(Outcome, Option<Trace>), StrategyFault> {
+        let mut recorder = OutcomeRecorder {
+            outcome: Outcome {
+                initial_balance: self.settings.initial_balance,
+                range: self.rows.clone(),
+                first_decision: None,
+                trades: Vec::new(),
+                equity: Vec::with_capacity(self.rows.len()),
+                closes_in_position: 0,
+                vetoes: Counts::default(),
+                refusals: Counts::default(),
+            },
+            trace,
+        };
+        let mut venue = SimulatedVenue::new(self.data.candles(), self.detail, self.settings.costs);
+        run(self.settings, self.data, self.rows.clone(), strategy, &mut venue, &mut recorder)?;
+        Ok((recorder.outcome, recorder.trace))
+    }
+}
+
+struct OutcomeRecorder {
+    outcome: Outcome,
+    trace: Option<Trace>,
+}
+
+impl Recorder for OutcomeRecorder {
+    fn on_close(&mut self, _row: usize, equity: f64, position: Option<&Position>) {
+        self.outcome.equity.push(equity);
+        self.outcome.closes_in_position += u64::from(position.is_some());
+        if let Some(trace) = &mut self.trace {
+            let stop = position.and_then(|position| position.protection.stop_price());
+            trace.stops.push(stop.unwrap_or(f64::NAN));
+        }
+    }
+
+    fn on_end(&mut self, equity: f64) {
+        // The last close was marked before the position was closed there.
+        if let Some(last) = self.outcome.equity.last_mut() {
+            *last = equity;
+        }
+        self.outcome.closes_in_position = self.outcome.closes_in_position.saturating_sub(1);
+    }
+
+    fn on_first_decision(&mut self, row: usize) {
+        self.outcome.first_decision = Some(row);
+    }
+
+    fn on_trade(&mut self, _row: usize, trade: Trade) {
+        self.outcome.trades.push(trade);
+    }
+
+    fn on_veto(&mut self, row: usize, direction: Direction, veto: Veto) {
+        self.outcome.vetoes.add(veto);
+        if let Some(trace) = &mut self.trace {
+            trace.held.push((row, direction, Held::Veto(veto)));
+        }
+    }
+
+    fn on_refusal(&mut self, row: usize, direction: Direction, refusal: Refusal) {
+        self.outcome.refusals.add(refusal);
+        if let Some(trace) = &mut self.trace {
+            trace.held.push((row, direction, Held::Refusal(refusal)));
+        }
+    }
+
+    fn on_notes(&mut self, row: usize, logs: &mut Vec<String>, plots: &[(usize, f64)]) {
+        if let Some(trace) = &mut self.trace {
+            trace.logs.extend(logs.drain(..).map(|text| (row, text)));
+            trace.plots.extend(plots.iter().map(|&(plot, value)| (row, plot, value)));
+        }
+    }
 }

@@ -1,7 +1,28 @@
-//! L2: the core. Events in, commands out; no clock, no I/O.
+//! L2: the core. Events in, commands out, pure deciders, no clock and no I/O.
+//!
+//! One candle, one path: pending orders are due at the open ([`OrderExecutor`]), prices are shown to the
+//! protective levels in order ([`PositionManager`], [`Protection`]), the candle closes, indicators have
+//! their values ([`DataHandler`]), the [`Strategy`] is asked, [`RiskManager`] judges what it wants, and what
+//! stands waits for the next open. [`run`] drives this over candles; a live trader sends the same events.
+//!
+//! Deliberately absent: a notion of "live". What differs between a backtest and a trader is the [`Venue`].
 
 mod counts;
+mod data_handler;
+mod order_executor;
+mod ports;
+mod position_manager;
+mod protection;
+mod risk_manager;
+mod run;
 mod settings;
 
 pub use counts::{Counts, Reason};
+pub use data_handler::{Column, ColumnCache, DataHandler};
+pub use order_executor::{EntryRequest, ExitRequest, Order, OrderExecutor, slipped};
+pub use ports::{EntryWish, Intents, Moment, Recorder, Strategy, StrategyFault, Venue};
+pub use position_manager::{ExitCause, Position, PositionManager};
+pub use protection::{BaseLevels, Hit, Levels, Protection};
+pub use risk_manager::{Approved, RiskManager, Standing};
+pub use run::{Command, Engine, Event, run};
 pub use settings::{AtrFilter, Costs, Hours, Limits, Rules, Settings};

@@ -1,0 +1,127 @@
+//! The engine's three neighbours: the strategy it asks, the venue it orders from, the recorder that watches.
+
+use super::data_handler::DataHandler;
+use super::order_executor::Order;
+use super::position_manager::Position;
+use super::protection::{Hit, Levels, Protection};
+use super::risk_manager::Standing;
+use crate::model::{Direction, Fill, Refusal, Size, Trade, Veto};
+use std::sync::Arc;
+
+/// What a strategy may know besides the data: the moment, its position and its account.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment<'a> {
+    /// Row of the last closed candle.
+    pub row: usize,
+    /// Candles since the first one of the run; 0 for that one.
+    pub index: usize,
+    pub position: Option<&'a Position>,
+    /// Cash plus position marked at the close.
+    pub equity: f64,
+    pub cash: f64,
+    pub allow_short: bool,
+    /// What would veto an entry asked for now.
+    pub standing: Standing,
+}
+
+/// An entry a script asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EntryWish {
+    pub direction: Direction,
+    pub note: Arc<str>,
+}
+
+/// What a script asked for in one call. Empty on most candles, so clearing it must cost nothing then.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Intents {
+    /// Set by whoever writes into the rest.
+    pub touched: bool,
+    pub entry: Option<EntryWish>,
+    pub exit: Option<Arc<str>>,
+    pub size: Option<Size>,
+    pub levels: Levels,
+    pub logs: Vec<String>,
+    /// Index of the plot's name (see [`Strategy::plot_names`]) and its value.
+    pub plots: Vec<(usize, f64)>,
+}
+
+impl Intents {
+    pub fn clear(&mut self) {
+        if self.touched {
+            *self = Intents::default();
+        }
+    }
+}
+
+/// A script failed: where, and in which words. Nothing it asked for in that call took effect.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{message}")]
+pub struct StrategyFault {
+    /// The rendered diagnosis, with file, line and column.
+    pub message: String,
+}
+
+/// Decides at each close. Implemented by the script host's tiers and by native strategies.
+pub trait Strategy {
+    /// Called once per closed candle, after warm-up.
+    fn on_candle(
+        &mut self,
+        data: &DataHandler,
+        moment: &Moment<'_>,
+        intents: &mut Intents,
+    ) -> Result<(), StrategyFault>;
+
+    /// Called after each fill; may set protective levels and log.
+    fn on_fill(
+        &mut self,
+        _data: &DataHandler,
+        _moment: &Moment<'_>,
+        _fill: &Fill,
+        _intents: &mut Intents,
+    ) -> Result<(), StrategyFault> {
+        Ok(())
+    }
+
+    /// Called after each closed trade; may log.
+    fn on_exit(
+        &mut self,
+        _data: &DataHandler,
+        _moment: &Moment<'_>,
+        _trade: &Trade,
+        _intents: &mut Intents,
+    ) -> Result<(), StrategyFault> {
+        Ok(())
+    }
+
+    /// Whether the two handlers above do anything.
+    fn has_fill_handlers(&self) -> bool {
+        false
+    }
+}
+
+/// Where orders go and prices come from.
+pub trait Venue {
+    /// Executes an order that is due now. `time` is the open time of the candle in hand.
+    fn execute(&mut self, order: &Order, time: i64) -> Fill;
+
+    /// Shows the prices of the candle in `row` to the protection, in order, until a level is hit.
+    /// The second value tells whether the walk was ambiguous.
+    fn walk(&mut self, row: usize, direction: Direction, protection: &mut Protection) -> Option<(Hit, bool)>;
+}
+
+/// Watches a run. Every method has a default that does nothing.
+pub trait Recorder {
+    /// After each close of the run.
+    fn on_close(&mut self, _row: usize, _equity: f64, _position: Option<&Position>) {}
+    /// The last close again, after a position was closed at the end of the data.
+    fn on_end(&mut self, _equity: f64) {}
+    fn on_first_decision(&mut self, _row: usize) {}
+    fn on_fill(&mut self, _row: usize, _fill: &Fill) {}
+    fn on_trade(&mut self, _row: usize, _trade: Trade) {}
+    fn on_veto(&mut self, _row: usize, _direction: Direction, _veto: Veto) {}
+    fn on_refusal(&mut self, _row: usize, _direction: Direction, _refusal: Refusal) {}
+    fn on_notes(&mut self, _row: usize, _logs: &mut Vec<String>, _plots: &[(usize, f64)]) {}
+}
+
+/// Watches nothing.
+impl Recorder for () {}

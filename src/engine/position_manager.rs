@@ -1,0 +1,150 @@
+//! Fills become a position, a position becomes trades; cash and equity.
+
+use super::protection::{BaseLevels, Hit, Levels, Protection};
+use crate::model::{Direction, EntryReason, ExitReason, Fill, FillReason, Trade};
+use std::sync::Arc;
+
+/// The open position. Money in quote currency, quantity in base currency.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Position {
+    pub direction: Direction,
+    pub quantity: f64,
+    /// The slipped entry fill.
+    pub entry_price: f64,
+    /// Row of the candle in which the entry filled.
+    pub entry_row: usize,
+    pub entry_time: i64,
+    pub commission: f64,
+    pub slippage: f64,
+    pub entry_reason: EntryReason,
+    pub entry_note: Arc<str>,
+    pub protection: Protection,
+}
+
+impl Position {
+    /// Candles held at the close of `row`; the entry candle counts.
+    pub fn candles_held(&self, row: usize) -> usize {
+        row - self.entry_row + 1
+    }
+
+    /// Price change since the entry in our favour, as a fraction; costs aside.
+    pub fn profit_pct(&self, price: f64) -> f64 {
+        self.direction.sign() * (price - self.entry_price) / self.entry_price
+    }
+}
+
+/// Why and with which words a position is closed.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ExitCause {
+    pub note: Arc<str>,
+    pub ambiguous: bool,
+}
+
+/// Cash, the open position, and the protective exits.
+#[derive(Debug, Clone)]
+pub struct PositionManager {
+    cash: f64,
+    base: BaseLevels,
+    position: Option<Position>,
+}
+
+impl PositionManager {
+    pub fn new(initial_balance: f64, base: BaseLevels) -> Self {
+        PositionManager { cash: initial_balance, base, position: None }
+    }
+
+    /// Quote currency not in the position; above the balance while short, as a short sale brings cash in.
+    pub fn cash(&self) -> f64 {
+        self.cash
+    }
+
+    pub fn position(&self) -> Option<&Position> {
+        self.position.as_ref()
+    }
+
+    /// Cash plus the position marked at `price`, without estimated exit costs.
+    pub fn equity(&self, price: f64) -> f64 {
+        match &self.position {
+            None => self.cash,
+            Some(position) => self.cash + position.direction.sign() * position.quantity * price,
+        }
+    }
+
+    /// Moves the live levels. Nothing happens when flat.
+    pub fn move_levels(&mut self, levels: &Levels) {
+        if let Some(position) = &mut self.position {
+            position.protection.update(levels);
+        }
+    }
+
+    /// The next price seen: a level that was reached asks for an exit.
+    pub fn on_price(&mut self, price: f64, at_open: bool) -> Option<Hit> {
+        self.position.as_mut()?.protection.on_price(price, at_open)
+    }
+
+    /// The protection of the open position, for a venue that walks a candle's prices.
+    pub fn protection_mut(&mut self) -> Option<(Direction, &mut Protection)> {
+        self.position.as_mut().map(|position| (position.direction, &mut position.protection))
+    }
+
+    /// Books an entry.
+    pub fn on_entry(
+        &mut self,
+        fill: &Fill,
+        direction: Direction,
+        row: usize,
+        levels: Levels,
+        note: Arc<str>,
+    ) {
+        let entry_reason = match fill.reason {
+            FillReason::Entry(reason) => reason,
+            FillReason::Exit(_) => EntryReason::Signal,
+        };
+        self.cash -= direction.sign() * fill.quantity * fill.price + fill.commission;
+        self.position = Some(Position {
+            direction,
+            quantity: fill.quantity,
+            entry_price: fill.price,
+            entry_row: row,
+            entry_time: fill.time,
+            commission: fill.commission,
+            slippage: fill.slippage,
+            entry_reason,
+            entry_note: note,
+            protection: Protection::new(direction, fill.price, self.base, levels),
+        });
+    }
+
+    /// Books an exit of the whole position and returns the closed trade.
+    pub fn on_exit(
+        &mut self,
+        fill: &Fill,
+        reason: ExitReason,
+        row: usize,
+        cause: ExitCause,
+    ) -> Option<Trade> {
+        let position = self.position.take()?;
+        let sign = position.direction.sign();
+        self.cash += sign * fill.quantity * fill.price - fill.commission;
+        let commission = position.commission + fill.commission;
+        let pnl = sign * (fill.price - position.entry_price) * position.quantity - commission;
+        Some(Trade {
+            entry_time: position.entry_time,
+            exit_time: fill.time,
+            direction: position.direction,
+            quantity: position.quantity,
+            entry_price: position.entry_price,
+            exit_price: fill.price,
+            pnl,
+            pnl_pct: pnl / (position.entry_price * position.quantity) * 100.0,
+            commission,
+            slippage: position.slippage + fill.slippage,
+            entry_reason: position.entry_reason,
+            exit_reason: reason,
+            candles_held: u32::try_from(row - position.entry_row).unwrap_or(u32::MAX),
+            ambiguous: cause.ambiguous,
+            entry_note: position.entry_note,
+            exit_note: cause.note,
+        })
+    }
+}

@@ -1,0 +1,168 @@
+//! Filters and risk limits: what stands in the way of an entry, judged at each close.
+
+use super::settings::{Limits, Rules};
+use crate::model::{DAY_MS, Trade, Veto, day_of, hour_of};
+
+/// What stands in the way of an entry at one close: a set of vetoes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Standing(u8);
+
+impl Standing {
+    fn add(&mut self, veto: Veto, applies: bool) {
+        self.0 |= u8::from(applies) << veto as u8;
+    }
+
+    pub fn contains(self, veto: Veto) -> bool {
+        self.0 & (1 << veto as u8) != 0
+    }
+
+    /// The veto that counts: the first in the list's order.
+    pub fn first(self) -> Option<Veto> {
+        if self.0 == 0 {
+            return None;
+        }
+        Veto::ALL.get(self.0.trailing_zeros() as usize).copied()
+    }
+}
+
+/// What only RiskManager can make: a request that passed its checks. The order executor takes nothing else.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Approved<T>(T);
+
+impl<T> Approved<T> {
+    pub fn get(&self) -> &T {
+        &self.0
+    }
+
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
+
+/// Filters, cool-down and limits. Time is the candle's.
+#[derive(Debug, Clone)]
+pub struct RiskManager {
+    rules: Rules,
+    limits: Limits,
+    limits_on: bool,
+    initial_balance: f64,
+    peak: f64,
+    /// First instant after the current UTC day.
+    day_end: i64,
+    /// Equity at the last close before the current UTC day.
+    day_reference: f64,
+    last_equity: f64,
+    halted: bool,
+    daily_loss: bool,
+    drawdown: bool,
+    losses_in_a_row: u32,
+    /// UTC day on which the streak of losses reached its limit.
+    streak_day: Option<i64>,
+    /// First row whose decisions are no longer in the cool-down.
+    cooldown_until: usize,
+}
+
+impl RiskManager {
+    pub fn new(rules: &Rules, limits: &Limits, initial_balance: f64) -> Self {
+        RiskManager {
+            rules: rules.clone(),
+            limits: *limits,
+            limits_on: *limits != Limits::default(),
+            initial_balance,
+            peak: initial_balance,
+            day_end: i64::MIN,
+            day_reference: initial_balance,
+            last_equity: initial_balance,
+            halted: false,
+            daily_loss: false,
+            drawdown: false,
+            losses_in_a_row: 0,
+            streak_day: None,
+            cooldown_until: 0,
+        }
+    }
+
+    /// A trade was closed in `row`, a candle of the UTC day of `close_time`.
+    pub fn on_trade(&mut self, trade: &Trade, row: usize, close_time: i64) {
+        self.lift_streak(day_of(close_time));
+        if trade.pnl > 0.0 {
+            self.losses_in_a_row = 0;
+            return;
+        }
+        self.losses_in_a_row += 1;
+        self.cooldown_until = self.cooldown_until.max(row + self.rules.cooldown_candles as usize);
+    }
+
+    fn lift_streak(&mut self, day: i64) {
+        if self.streak_day.is_some_and(|tripped| day > tripped) {
+            self.streak_day = None;
+            self.losses_in_a_row = 0;
+        }
+    }
+
+    /// Judges the limits at a close.
+    pub fn on_close(&mut self, equity: f64, close_time: i64) {
+        if !self.limits_on {
+            return;
+        }
+        if close_time >= self.day_end {
+            let day = day_of(close_time);
+            self.day_end = (day + 1) * DAY_MS;
+            self.day_reference = self.last_equity;
+            self.daily_loss = false;
+            self.lift_streak(day);
+        }
+        self.last_equity = equity;
+        self.peak = self.peak.max(equity);
+        let limits = &self.limits;
+        if limits.max_cumulative_loss.is_some_and(|limit| equity - self.initial_balance <= -limit) {
+            self.halted = true;
+        }
+        if limits.max_daily_loss.is_some_and(|limit| equity - self.day_reference <= -limit) {
+            self.daily_loss = true;
+        }
+        self.drawdown = limits.max_drawdown_limit.is_some_and(|limit| equity <= self.peak * (1.0 - limit));
+        if limits.max_consecutive_losses.is_some_and(|limit| self.losses_in_a_row >= limit)
+            && self.streak_day.is_none()
+        {
+            self.streak_day = Some(day_of(close_time));
+        }
+    }
+
+    /// Whether the cumulative loss limit was reached: no entries any more, and the position is closed.
+    pub fn is_halted(&self) -> bool {
+        self.halted
+    }
+
+    /// What stands in the way of an entry decided on `row`. `atr_pass` is only asked while that filter is on.
+    pub fn standing(&self, row: usize, decision_time: i64, atr_pass: impl FnOnce() -> bool) -> Standing {
+        let mut standing = Standing::default();
+        if self.rules.atr_filter.is_some() {
+            standing.add(Veto::AtrFilter, !atr_pass());
+        }
+        if let Some(hours) = self.rules.seasonality {
+            standing.add(Veto::SeasonalityFilter, !hours.contains(hour_of(decision_time)));
+        }
+        standing.add(Veto::Cooldown, row < self.cooldown_until);
+        if self.limits_on {
+            standing.add(Veto::MaxCumulativeLoss, self.halted);
+            standing.add(Veto::MaxDailyLoss, self.daily_loss);
+            standing.add(Veto::MaxDrawdownLimit, self.drawdown);
+            standing.add(Veto::MaxConsecutiveLosses, self.streak_day.is_some());
+        }
+        standing
+    }
+
+    /// Lets a request pass if nothing stands in its way.
+    pub fn check<T>(&self, request: T, standing: Standing) -> Result<Approved<T>, Veto> {
+        match standing.first() {
+            None => Ok(Approved(request)),
+            Some(veto) => Err(veto),
+        }
+    }
+
+    /// Exits are never vetoed: they only make the risk smaller.
+    pub fn approve_exit<T>(&self, request: T) -> Approved<T> {
+        Approved(request)
+    }
+}

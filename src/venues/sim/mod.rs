@@ -1,0 +1,78 @@
+//! The simulated venue: fills at once, at the price the rules of a backtest give, and walks candles as prices.
+
+mod path;
+
+use crate::engine::{Costs, Hit, Order, Protection, Venue, slipped};
+use crate::model::{Candles, Direction, Fill};
+use path::{Extremes, prices};
+use std::ops::Range;
+
+/// Matching, fees and slippage of a backtest. Pure.
+pub struct SimulatedVenue<'a> {
+    candles: &'a Candles,
+    /// Finer candles that are walked instead of a candle's extremes, where there are any.
+    detail: Option<&'a Candles>,
+    costs: Costs,
+}
+
+impl<'a> SimulatedVenue<'a> {
+    pub fn new(candles: &'a Candles, detail: Option<&'a Candles>, costs: Costs) -> Self {
+        SimulatedVenue { candles, detail, costs }
+    }
+
+    /// The finer candles inside the candle in `row`.
+    fn finer(&self, row: usize) -> Option<(&'a Candles, Range<usize>)> {
+        let detail = self.detail?;
+        let from = detail.first_at_or_after(self.candles.open_time[row]);
+        let to = detail.first_at_or_after(self.candles.close_time[row].saturating_add(1));
+        (from < to).then_some((detail, from..to))
+    }
+
+    fn walk_in(
+        &self,
+        row: usize,
+        direction: Direction,
+        extremes: Extremes,
+        protection: &mut Protection,
+    ) -> Option<Hit> {
+        let mut one = |candles: &Candles, row: usize| {
+            prices(candles, row, direction, extremes)
+                .into_iter()
+                .enumerate()
+                .find_map(|(leg, price)| protection.on_price(price, leg == 0))
+        };
+        match self.finer(row) {
+            Some((detail, mut rows)) => rows.find_map(|row| one(detail, row)),
+            None => one(self.candles, row),
+        }
+    }
+}
+
+impl Venue for SimulatedVenue<'_> {
+    fn execute(&mut self, order: &Order, time: i64) -> Fill {
+        let price =
+            if order.slips { slipped(order.price, order.side, self.costs.slippage_bps) } else { order.price };
+        Fill {
+            time,
+            side: order.side,
+            quantity: order.quantity,
+            price,
+            commission: order.quantity * price * self.costs.commission_bps / 10_000.0,
+            slippage: order.quantity * (price - order.price).abs(),
+            reason: order.reason,
+        }
+    }
+
+    fn walk(&mut self, row: usize, direction: Direction, protection: &mut Protection) -> Option<(Hit, bool)> {
+        if !protection.is_active() {
+            let [_, _, favourable, _] = prices(self.candles, row, direction, Extremes::AdverseFirst);
+            protection.raise_peak(favourable);
+            return None;
+        }
+        let mut other = *protection;
+        let hit = self.walk_in(row, direction, Extremes::AdverseFirst, protection)?;
+        let otherwise = self.walk_in(row, direction, Extremes::FavourableFirst, &mut other);
+        let same = |other: Hit| (other.reason, other.price) == (hit.reason, hit.price);
+        Some((hit, !otherwise.is_some_and(same)))
+    }
+}
