@@ -4,3 +4,4 @@ pub mod engine;
 pub mod indicators;
 pub mod model;
 pub mod venues;
+pub mod script;

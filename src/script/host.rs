@@ -1,0 +1,118 @@
+//! The sandbox: a Rhai engine with chosen packages, limits, and imports from one folder only.
+//!
+//! Rhai is pinned to one release because this layer uses its `internals`: persistent function-resolution
+//! caches between calls (a fresh one per candle would cost more than the script), and the syntax tree.
+
+use rhai::module_resolvers::ModuleResolver;
+use rhai::packages::{
+    ArithmeticPackage, BasicArrayPackage, BasicFnPackage, BasicIteratorPackage, BasicMapPackage,
+    BasicMathPackage, BasicStringPackage, LogicPackage, MoreStringPackage, Package,
+};
+use rhai::{AST, Engine, EvalAltResult, Module, OptimizationLevel, Position, Scope, Shared};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
+use std::rc::Rc;
+
+type SharedModule = Shared<Module>;
+
+/// Operations a script may use in one call; a run-away loop ends here.
+pub const OPERATIONS_MAX: u64 = 500_000;
+/// Depth of calls of script functions.
+pub const CALL_DEPTH_MAX: usize = 32;
+/// Characters of one text.
+pub const TEXT_MAX: usize = 10_000;
+/// Elements of one array or object map.
+pub const COLLECTION_MAX: usize = 10_000;
+
+/// A bare engine: operators and functions of the language, nothing that reaches outside.
+pub(super) fn sandbox() -> Engine {
+    let mut engine = Engine::new_raw();
+    ArithmeticPackage::new().register_into_engine(&mut engine);
+    LogicPackage::new().register_into_engine(&mut engine);
+    BasicMathPackage::new().register_into_engine(&mut engine);
+    BasicStringPackage::new().register_into_engine(&mut engine);
+    MoreStringPackage::new().register_into_engine(&mut engine);
+    BasicArrayPackage::new().register_into_engine(&mut engine);
+    BasicMapPackage::new().register_into_engine(&mut engine);
+    BasicIteratorPackage::new().register_into_engine(&mut engine);
+    BasicFnPackage::new().register_into_engine(&mut engine);
+    engine
+        // Overridden comparisons only count where the built-in short cuts are off.
+        .set_fast_operators(false)
+        // Constant folding would use the built-in comparisons, and hide what an author wrote.
+        .set_optimization_level(OptimizationLevel::None)
+        .set_max_operations(OPERATIONS_MAX)
+        .set_max_call_levels(CALL_DEPTH_MAX)
+        .set_max_expr_depths(64, 64)
+        .set_max_string_size(TEXT_MAX)
+        .set_max_array_size(COLLECTION_MAX)
+        .set_max_map_size(COLLECTION_MAX)
+        .set_max_variables(1_000)
+        .set_max_functions(1_000)
+        .set_max_modules(64)
+        .disable_symbol("eval")
+        .disable_symbol("print")
+        .disable_symbol("debug");
+    engine
+}
+
+/// Files a script imported, by path, with their texts.
+pub(super) type Imports = Rc<RefCell<BTreeMap<PathBuf, String>>>;
+
+/// Resolves imports below one folder, and nowhere else.
+pub(super) struct FolderModules {
+    folder: PathBuf,
+    loaded: Imports,
+    modules: RefCell<BTreeMap<PathBuf, SharedModule>>,
+}
+
+impl FolderModules {
+    pub fn new(folder: &Path, loaded: Imports) -> Self {
+        FolderModules { folder: folder.to_owned(), loaded, modules: RefCell::default() }
+    }
+
+    fn load(&self, engine: &Engine, path: &str, pos: Position) -> Result<SharedModule, Box<EvalAltResult>> {
+        let outside = |why: &str| {
+            let text = format!("import \"{path}\": {why}; imports come from below {}", self.folder.display());
+            Box::new(EvalAltResult::ErrorRuntime(text.into(), pos))
+        };
+        let relative = Path::new(path);
+        if !relative.components().all(|part| matches!(part, Component::Normal(_))) {
+            return Err(outside("absolute paths and `..` are not allowed"));
+        }
+        let file = self.folder.join(relative).with_extension("rhai");
+        if let Some(module) = self.modules.borrow().get(&file) {
+            return Ok(module.clone());
+        }
+        // A link could lead outside, whatever the path says.
+        let real = file.canonicalize().map_err(|error| outside(&format!("cannot read {}: {error}", file.display())))?;
+        let folder = self.folder.canonicalize().map_err(|error| outside(&error.to_string()))?;
+        if !real.starts_with(&folder) {
+            return Err(outside("it leads outside"));
+        }
+        let text = std::fs::read_to_string(&real)
+            .map_err(|error| outside(&format!("cannot read {}: {error}", file.display())))?;
+        let in_module = |error: Box<EvalAltResult>| {
+            Box::new(EvalAltResult::ErrorInModule(file.display().to_string(), error, pos))
+        };
+        self.loaded.borrow_mut().insert(file.clone(), text.clone());
+        let mut ast: AST = engine.compile(&text).map_err(|error| in_module(Box::new(error.into())))?;
+        ast.set_source(file.display().to_string());
+        let module: SharedModule = Shared::new(Module::eval_ast_as_new(Scope::new(), &ast, engine).map_err(in_module)?);
+        self.modules.borrow_mut().insert(file, module.clone());
+        Ok(module)
+    }
+}
+
+impl ModuleResolver for FolderModules {
+    fn resolve(
+        &self,
+        engine: &Engine,
+        _source: Option<&str>,
+        path: &str,
+        pos: Position,
+    ) -> Result<SharedModule, Box<EvalAltResult>> {
+        self.load(engine, path, pos)
+    }
+}

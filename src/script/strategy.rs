@@ -1,0 +1,520 @@
+//! A loaded script as the engine's [`Strategy`]: parse, check, parameters, init, and one call per candle.
+
+use super::api::{Ctx, Declared, DeclaredParameter, FillView, Item, P, Registrar, TradeView, plain_value, register_entry};
+use super::host::{FolderModules, Imports, sandbox};
+use super::parameters::{Kind, Origin, Parameter, Parameters, Value, Written, base_parameters};
+use super::state::{Entry, Now, Phase, Slot, State};
+use super::ScriptError;
+use crate::engine::{ColumnCache, DataHandler, Intents, Moment, Rules, Strategy, StrategyFault};
+use crate::indicators::{Source, Spec};
+use crate::model::{Candles, Fill, Trade};
+use rhai::{AST, Caches, Dynamic, Engine, EvalAltResult, EvalContext, GlobalRuntimeState, Map, Scope};
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+
+type Constants = rhai::Shared<rhai::Locked<std::collections::BTreeMap<rhai::ImmutableString, Dynamic>>>;
+
+/// A script, loaded and checked. Holds the interpreter; belongs to one thread.
+pub struct Script {
+    name: String,
+    path: String,
+    source: String,
+    imports: Imports,
+    engine: Engine,
+    ast: AST,
+    items: Vec<Item>,
+    declared_parameters: Vec<Parameter>,
+    state: Rc<State>,
+    values: Rc<RefCell<Vec<Dynamic>>>,
+    parameter_names: Vec<String>,
+    /// Names that `init` declared, in the order their getters were registered.
+    names: Vec<String>,
+    specs: Vec<Arc<Spec>>,
+    handlers: Handlers,
+    global: GlobalRuntimeState,
+    caches: Caches,
+    scope: Scope<'static>,
+    constants: Option<Constants>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Handlers {
+    on_fill: bool,
+    on_exit: bool,
+}
+
+impl Script {
+    /// Reads and checks a script file. Imports come from below its folder.
+    pub fn load(path: &Path) -> Result<Script, ScriptError> {
+        let shown = path.display().to_string();
+        let source = std::fs::read_to_string(path)
+            .map_err(|error| ScriptError::Read { path: shown.clone(), error: read_error(path, &error) })?;
+        let folder = path.parent().map(Path::to_owned).unwrap_or_else(|| PathBuf::from("."));
+        Script::compile(&shown, &source, &folder)
+    }
+
+    /// Checks a script that is already read. `path` is what messages show.
+    pub fn compile(path: &str, source: &str, folder: &Path) -> Result<Script, ScriptError> {
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let mut engine = sandbox();
+        let imports = Imports::default();
+        engine.set_module_resolver(FolderModules::new(folder, imports.clone()));
+        let state = Rc::new(State::new());
+        let mut registrar = Registrar { engine: &mut engine, state: state.clone(), items: Vec::new() };
+        registrar.all();
+        let items = registrar.items;
+        let ast = engine
+            .compile(source)
+            .map_err(|error| ScriptError::parse(&error, source, path))?;
+        super::check::before_run(&ast, source, path, &items)?;
+        let name = Path::new(path).file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let global = engine.new_global_runtime_state();
+        let has = |name: &str, arguments: usize| {
+            ast.iter_functions().any(|function| function.name == name && function.params.len() == arguments)
+        };
+        let handlers = Handlers { on_fill: has("on_fill", 3), on_exit: has("on_exit", 3) };
+        let mut script = Script {
+            name,
+            path: path.to_owned(),
+            source: source.to_owned(),
+            imports,
+            engine,
+            ast,
+            items,
+            declared_parameters: Vec::new(),
+            state,
+            values: Rc::default(),
+            parameter_names: Vec::new(),
+            names: Vec::new(),
+            specs: Vec::new(),
+            handlers,
+            global,
+            caches: Caches::new(),
+            scope: Scope::new(),
+            constants: None,
+        };
+        script.run_top_level()?;
+        script.declare_parameters()?;
+        script.prepare(&Parameters::new(script.declared_parameters.clone()))?;
+        script.check_names()?;
+        Ok(script)
+    }
+
+    /// Evaluates what stands outside functions: imports and constants.
+    fn run_top_level(&mut self) -> Result<(), ScriptError> {
+        let mut scope = Scope::new();
+        self.engine
+            .run_ast_with_scope(&mut scope, &self.ast)
+            .map_err(|error| ScriptError::run(&error, &self.source, &self.path))?;
+        let constants: std::collections::BTreeMap<_, _> = scope
+            .iter_raw()
+            .filter(|(_, constant, _)| *constant)
+            .map(|(name, _, value)| (name.into(), value.clone()))
+            .collect();
+        if !constants.is_empty() {
+            self.constants = Some(rhai::Shared::new(rhai::Locked::new(constants)));
+        }
+        self.reset_runtime()
+    }
+
+    /// A fresh runtime with the imports and constants in place.
+    fn reset_runtime(&mut self) -> Result<(), ScriptError> {
+        let mut global = self.engine.new_global_runtime_state();
+        global.lib.push(self.ast.shared_lib().clone());
+        global.source = Some(self.path.as_str().into());
+        global.constants = self.constants.clone();
+        for (path, alias, position) in super::check::imports(&self.ast) {
+            let module = self
+                .engine
+                .module_resolver()
+                .resolve(&self.engine, None, &path, position)
+                .map_err(|error| ScriptError::run(&error, &self.source, &self.path))?;
+            global.push_import(alias, module);
+        }
+        self.global = global;
+        self.caches = Caches::new();
+        self.scope = Scope::new();
+        Ok(())
+    }
+
+    fn has_function(&self, name: &str, arguments: usize) -> bool {
+        self.ast.iter_functions().any(|function| function.name == name && function.params.len() == arguments)
+    }
+
+    /// Calls a script function. Function-resolution caches live on between calls.
+    fn call(&mut self, name: &str, args: &mut [Dynamic]) -> Result<Dynamic, Box<EvalAltResult>> {
+        self.global.num_operations = 0;
+        let mut args: rhai::FnArgsVec<&mut Dynamic> = args.iter_mut().collect();
+        let result =
+            EvalContext::new(&self.engine, &mut self.global, &mut self.caches, &mut self.scope, None)
+                .call_fn_raw(name, false, false, &mut args);
+        if result.is_err() {
+            // An error may leave the runtime half unwound.
+            let _ = self.reset_runtime();
+        }
+        result
+    }
+
+    fn declare_parameters(&mut self) -> Result<(), ScriptError> {
+        if self.has_function("params", 0) {
+            let value = self.call("params", &mut []).map_err(|e| ScriptError::run(&e, &self.source, &self.path))?;
+            let map = value.try_cast::<Map>().ok_or_else(|| {
+                super::check::at_function(&self.ast, &self.source, &self.path, "params", "`params` must return a map: `#{ period: int(20, 5, 100) }`")
+            })?;
+            let base = base_parameters();
+            let order = super::check::declared(&self.ast, "params");
+            let position_of = |name: &str| order.iter().position(|(declared, ..)| declared == name).unwrap_or(usize::MAX);
+            let mut names: Vec<&rhai::Identifier> = map.keys().collect();
+            names.sort_by_key(|name| position_of(name));
+            let mut own = Vec::new();
+            for name in names {
+                let value = &map[name.as_str()];
+                let base = base.iter().find(|base| base.name == name.as_str());
+                let parameter = declared_parameter(name, value, base)
+                    .map_err(|text| super::check::at_declared(&order, name, &self.source, &self.path, &text))?;
+                own.push(parameter);
+            }
+            self.declared_parameters = own;
+        }
+        let parameters = Parameters::new(self.declared_parameters.clone());
+        self.parameter_names = parameters.entries().iter().map(|entry| entry.name.clone()).collect();
+        for (index, name) in self.parameter_names.iter().enumerate() {
+            let values = self.values.clone();
+            self.engine.register_get(name.as_str(), move |_: &mut P| values.borrow()[index].clone());
+        }
+        // New getters: what was resolved before is stale.
+        self.caches = Caches::new();
+        Ok(())
+    }
+
+    /// The parameters the script declares and the base ones, at their defaults.
+    pub fn parameters(&self) -> Parameters {
+        Parameters::new(self.declared_parameters.clone())
+    }
+
+    /// Puts parameters in force and runs `init`: series and state slots are known by name and type after it.
+    pub fn prepare(&mut self, parameters: &Parameters) -> Result<(), ScriptError> {
+        *self.values.borrow_mut() = parameters
+            .entries()
+            .iter()
+            .map(|entry| match &entry.value {
+                Value::Int(value) => Dynamic::from_int(*value),
+                Value::Float(value) => Dynamic::from_float(*value),
+                Value::Bool(value) => Dynamic::from_bool(*value),
+                Value::Text(value) => Dynamic::from(value.clone()),
+            })
+            .collect();
+        self.state.phase.set(Phase::Load);
+        let mut map = Map::new();
+        if self.has_function("init", 1) {
+            let value = self
+                .call("init", &mut [Dynamic::from(P)])
+                .map_err(|error| ScriptError::run(&error, &self.source, &self.path))?;
+            map = value.try_cast::<Map>().ok_or_else(|| {
+                super::check::at_function(&self.ast, &self.source, &self.path, "init", "`init` must return a map: `#{ fast: ema(close, p.fast_period) }`")
+            })?;
+        }
+        let order = super::check::declared(&self.ast, "init");
+        let position_of = |name: &str| order.iter().position(|(declared, ..)| declared == name).unwrap_or(usize::MAX);
+        let mut names: Vec<String> = map.keys().map(|name| name.to_string()).collect();
+        names.sort_by_key(|name| position_of(name));
+        self.specs.clear();
+        let mut slots = Vec::new();
+        let mut columns = 0;
+        let mut firsts: Vec<usize> = Vec::new();
+        // A name that an earlier init declared and this one did not is off.
+        let mut entries = vec![Entry::Off; self.names.len()];
+        for name in names {
+            let refuse = |text: String| super::check::at_declared(&order, &name, &self.source, &self.path, &text);
+            if self.items.iter().any(|item| {
+                item.name == name && matches!(item.place, super::Place::Property | super::Place::Action)
+            }) {
+                return Err(refuse(format!("`{name}` is a built-in of ctx: choose another name")));
+            }
+            let value = &map[name.as_str()];
+            let mut column_of = |spec: &Arc<Spec>| match self.specs.iter().position(|known| known == spec) {
+                Some(index) => firsts[index],
+                None => {
+                    self.specs.push(spec.clone());
+                    firsts.push(columns);
+                    columns += spec.definition.fields.len();
+                    columns - spec.definition.fields.len()
+                }
+            };
+            let entry = if let Some(declared) = value.clone().try_cast::<Declared>() {
+                match declared {
+                    Declared::Source(Source::Price(price)) => Entry::Price(price),
+                    Declared::Source(Source::Output { spec, field }) => Entry::Series(column_of(&spec) + field),
+                    Declared::Multi(spec) => Entry::Multi(column_of(&spec), spec),
+                }
+            } else if value.is_unit() {
+                Entry::Off
+            } else {
+                let slot = match plain_value(value) {
+                    Some(Value::Int(value)) => Slot::Int(value),
+                    Some(Value::Float(value)) => Slot::Float(value),
+                    Some(Value::Bool(value)) => Slot::Bool(value),
+                    _ => {
+                        return Err(refuse(format!(
+                            "`{name}` must be an indicator, a number, true or false, or `()` for one that is off; {} given",
+                            value.type_name()
+                        )));
+                    }
+                };
+                slots.push(slot);
+                Entry::Slot(slots.len() - 1)
+            };
+            match self.names.iter().position(|known| *known == name) {
+                Some(index) => entries[index] = entry,
+                None => {
+                    register_entry(&mut self.engine, &self.state, &name, self.names.len());
+                    self.names.push(name.clone());
+                    entries.push(entry);
+                    self.caches = Caches::new();
+                }
+            }
+        }
+        *self.state.entries.borrow_mut() = entries;
+        *self.state.slots.borrow_mut() = slots;
+        Ok(())
+    }
+
+    /// With everything declared: typos in the handlers.
+    fn check_names(&self) -> Result<(), ScriptError> {
+        super::check::names(&self.ast, &self.source, &self.path, &self.items, &self.parameter_names, &self.declared())
+    }
+
+    /// What `init` declared: names, and the fields of those that have several.
+    pub fn declared(&self) -> Vec<(String, DeclaredAs)> {
+        let entries = self.state.entries.borrow();
+        self.names
+            .iter()
+            .zip(entries.iter())
+            .map(|(name, entry)| {
+                let slots = self.state.slots.borrow();
+                let declared = match entry {
+                    Entry::Series(column) => DeclaredAs::Series(self.series_at(*column)),
+                    Entry::Price(price) => DeclaredAs::Series(price.name().to_owned()),
+                    Entry::Off => DeclaredAs::Off,
+                    Entry::Multi(_, spec) => DeclaredAs::Multi(spec.clone()),
+                    Entry::Slot(slot) => DeclaredAs::Slot(slots[*slot]),
+                };
+                (name.clone(), declared)
+            })
+            .collect()
+    }
+
+    fn series_at(&self, column: usize) -> String {
+        let mut first = 0;
+        for spec in &self.specs {
+            let fields = spec.definition.fields;
+            if column < first + fields.len() {
+                return match fields {
+                    [_] => spec.to_string(),
+                    _ => format!("{spec}.{}", fields[column - first]),
+                };
+            }
+            first += fields.len();
+        }
+        String::new()
+    }
+
+    /// The indicators that `init` declared, each once, in the order of their columns.
+    pub fn specs(&self) -> &[Arc<Spec>] {
+        &self.specs
+    }
+
+    /// Computes what the script and the base rules need over `candles`.
+    pub fn data(&self, candles: &Arc<Candles>, rules: &Rules, cache: &mut ColumnCache) -> DataHandler {
+        let filter = rules.atr_filter.and_then(|filter| {
+            DataHandler::atr_filter_specs(&filter).map(|(atr, average)| (atr, average, filter.multiplier))
+        });
+        let mut all = self.specs.clone();
+        if let Some((atr, average, _)) = &filter {
+            all.push(atr.clone());
+            all.extend(average.clone());
+        }
+        cache.prepare(candles, &all);
+        DataHandler::new(candles.clone(), cache, &self.specs, filter)
+    }
+
+    /// File name without its ending.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Files the script imports, with their texts.
+    pub fn imported(&self) -> Vec<(PathBuf, String)> {
+        self.imports.borrow().iter().map(|(path, text)| (path.clone(), text.clone())).collect()
+    }
+
+    /// What scripts can use, as registered.
+    pub fn items(&self) -> &[Item] {
+        &self.items
+    }
+
+    /// Names the script has plotted under so far.
+    pub fn plot_names(&self) -> Vec<String> {
+        self.state.plots.borrow().clone()
+    }
+
+    /// Runs a handler as a transaction: what it asked for and wrote into its slots counts only if it
+    /// returned.
+    fn transact(
+        &mut self,
+        name: &str,
+        args: &mut [Dynamic],
+        phase: Phase,
+        intents: &mut Intents,
+    ) -> Result<(), StrategyFault> {
+        self.state.phase.set(phase);
+        std::mem::swap(&mut *self.state.intents.borrow_mut(), intents);
+        let before = SmallSlots::of(&self.state.slots.borrow());
+        let result = self.call(name, args);
+        std::mem::swap(&mut *self.state.intents.borrow_mut(), intents);
+        match result {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                intents.clear();
+                before.restore(&mut self.state.slots.borrow_mut());
+                let error = ScriptError::run(&error, &self.source, &self.path);
+                Err(StrategyFault { message: error.to_string() })
+            }
+        }
+    }
+}
+
+/// What a name of `init` turned out to be.
+#[derive(Debug, Clone, PartialEq)]
+pub enum DeclaredAs {
+    /// The expression that gives it.
+    Series(String),
+    Multi(Arc<Spec>),
+    Slot(Slot),
+    Off,
+}
+
+/// A copy of the slots, on the stack while there are few.
+enum SmallSlots {
+    Few([Slot; 8]),
+    Many(Vec<Slot>),
+}
+
+impl SmallSlots {
+    fn of(slots: &[Slot]) -> Self {
+        if slots.len() <= 8 {
+            let mut few = [Slot::Bool(false); 8];
+            few[..slots.len()].copy_from_slice(slots);
+            SmallSlots::Few(few)
+        } else {
+            SmallSlots::Many(slots.to_vec())
+        }
+    }
+
+    fn restore(&self, slots: &mut [Slot]) {
+        let kept: &[Slot] = match self {
+            SmallSlots::Few(few) => few,
+            SmallSlots::Many(many) => many,
+        };
+        for (slot, kept) in slots.iter_mut().zip(kept) {
+            *slot = *kept;
+        }
+    }
+}
+
+impl Strategy for Script {
+    fn on_candle(
+        &mut self,
+        data: &DataHandler,
+        moment: &Moment<'_>,
+        intents: &mut Intents,
+    ) -> Result<(), StrategyFault> {
+        self.state.bind(data);
+        self.state.now.set(Now::new(moment));
+        self.transact("on_candle", &mut [Dynamic::from(Ctx), Dynamic::from(P)], Phase::Candle, intents)
+    }
+
+    fn on_fill(
+        &mut self,
+        data: &DataHandler,
+        moment: &Moment<'_>,
+        fill: &Fill,
+        intents: &mut Intents,
+    ) -> Result<(), StrategyFault> {
+        if !self.handlers.on_fill {
+            return Ok(());
+        }
+        self.state.bind(data);
+        self.state.now.set(Now::new(moment));
+        let mut args = [Dynamic::from(Ctx), Dynamic::from(P), Dynamic::from(FillView(*fill))];
+        self.transact("on_fill", &mut args, Phase::Handler, intents)
+    }
+
+    fn on_exit(
+        &mut self,
+        data: &DataHandler,
+        moment: &Moment<'_>,
+        trade: &Trade,
+        intents: &mut Intents,
+    ) -> Result<(), StrategyFault> {
+        if !self.handlers.on_exit {
+            return Ok(());
+        }
+        self.state.bind(data);
+        self.state.now.set(Now::new(moment));
+        let mut args = [Dynamic::from(Ctx), Dynamic::from(P), Dynamic::from(TradeView(trade.clone()))];
+        self.transact("on_exit", &mut args, Phase::Handler, intents)
+    }
+
+    fn has_fill_handlers(&self) -> bool {
+        self.handlers.on_fill || self.handlers.on_exit
+    }
+}
+
+/// A parameter from an entry of the map that `params` returns.
+fn declared_parameter(name: &str, value: &Dynamic, base: Option<&Parameter>) -> Result<Parameter, String> {
+    if let Some(declared) = value.clone().try_cast::<DeclaredParameter>() {
+        if let Some(base) = base {
+            let fits = |kind: &Kind| matches!(kind, Kind::Int { .. }) == matches!(base.kind, Kind::Int { .. });
+            if !fits(&declared.kind) || base.kind.check(&Written::Value(declared.default.clone())).is_none() {
+                return Err(format!("`{name}` is a base parameter: it takes {}", base.kind));
+            }
+        }
+        return Ok(Parameter {
+            name: name.to_owned(),
+            kind: declared.kind,
+            origin: base.map_or(Origin::Script, |base| base.origin),
+            default: declared.default.clone(),
+            value: declared.default,
+        });
+    }
+    let Some(base) = base else {
+        return Err(format!(
+            "`{name}` is not a base parameter, so say what it takes: int(20, 5, 100), float(2.0, 0.0, 5.0), flag(true) or choice(\"a\", [\"a\", \"b\"])"
+        ));
+    };
+    let written = if value.is_unit() { Some(Written::Null) } else { plain_value(value).map(Written::Value) };
+    match written.and_then(|written| base.kind.check(&written)) {
+        Some(value) => Ok(Parameter { default: value.clone(), value, ..base.clone() }),
+        None => Err(format!("`{name}` takes {}", base.kind)),
+    }
+}
+
+fn read_error(path: &Path, error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file; `mista new NAME` writes a new script".to_owned(),
+        std::io::ErrorKind::InvalidData => "it is not a text in UTF-8: is it a script?".to_owned(),
+        _ if path.is_dir() => "it is a folder; name a .rhai file in it".to_owned(),
+        _ => error.to_string(),
+    }
+}
