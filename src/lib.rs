@@ -5,3 +5,4 @@ pub mod indicators;
 pub mod model;
 pub mod venues;
 pub mod script;
+pub mod config;

@@ -1,0 +1,10 @@
+//! L4: what a user wrote (YAML files, command-line values) becomes checked settings.
+//!
+//! [`raw`] is the YAML exactly as written, unknown keys refused; [`settings`] checks it and lays the sources
+//! over each other: defaults, then the config file, then the parameter file, then the command line.
+
+mod raw;
+mod settings;
+
+pub use raw::{RawBacktest, RawInstrument};
+pub use settings::{BacktestRunConfig, ConfigError, Overrides, parse_date, parse_size};

@@ -1,0 +1,296 @@
+//! Checked settings of a backtest, from all the places they can come from.
+
+use super::raw::{RawBacktest, RawInstrument, load_parameters};
+use crate::engine::{Costs, Settings};
+use crate::model::{Instrument, Interval, Size, parse_iso};
+use crate::script::{ParameterError, Parameters, Value as ParameterValue, Written};
+use rust_decimal::Decimal;
+use serde_yaml::{Mapping, Value};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+/// What is wrong with a configuration, where, and what to do.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{place}: {message}")]
+pub struct ConfigError {
+    /// File, line and column, or the name of a flag.
+    pub place: String,
+    pub message: String,
+}
+
+impl ConfigError {
+    fn new(place: impl Into<String>, message: impl Into<String>) -> Self {
+        ConfigError { place: place.into(), message: message.into() }
+    }
+
+    pub(super) fn read(path: &Path, error: &std::io::Error) -> Self {
+        let message = match error.kind() {
+            std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+            std::io::ErrorKind::InvalidData => "it is not a text in UTF-8".to_owned(),
+            _ if path.is_dir() => "it is a folder, not a YAML file".to_owned(),
+            _ => error.to_string(),
+        };
+        ConfigError::new(path.display().to_string(), message)
+    }
+
+    pub(super) fn yaml(path: &Path, error: &serde_yaml::Error) -> Self {
+        let text = error.to_string();
+        let Some(location) = error.location() else {
+            return ConfigError::new(path.display().to_string(), text);
+        };
+        let place = format!("{}:{}:{}", path.display(), location.line(), location.column());
+        let message = text.split(" at line ").next().unwrap_or(&text).to_owned();
+        ConfigError::new(place, message)
+    }
+
+    pub(super) fn shape(path: &Path, message: &str) -> Self {
+        ConfigError::new(path.display().to_string(), message)
+    }
+}
+
+/// Where a key stands in a YAML text, as `file:line:column`.
+fn place_of(path: &Path, text: &str, key: &str) -> String {
+    let found = text.lines().enumerate().find_map(|(line, content)| {
+        let start = content.find(key)?;
+        let before = content[..start].trim_start_matches([' ', '{', ',', '-', '\t']);
+        let quoted = before.is_empty() || before.ends_with([' ', '{', ',', '"', '\'']);
+        let after = content[start + key.len()..].trim_start_matches(['"', '\'', ' ']);
+        (quoted && after.starts_with(':')).then_some((line + 1, start + 1))
+    });
+    match found {
+        Some((line, column)) => format!("{}:{line}:{column}", path.display()),
+        None => path.display().to_string(),
+    }
+}
+
+/// What the command line says; it wins over the files.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    pub data: Option<PathBuf>,
+    pub detail: Option<PathBuf>,
+    pub symbol: Option<String>,
+    pub interval: Option<Interval>,
+    /// UTC milliseconds.
+    pub start: Option<i64>,
+    pub end: Option<i64>,
+    pub balance: Option<f64>,
+    pub commission_bps: Option<f64>,
+    pub slippage_bps: Option<f64>,
+    pub size: Option<Size>,
+    pub allow_short: bool,
+    pub params: Option<PathBuf>,
+    /// `name`, `value` of each `--set`.
+    pub set: Vec<(String, String)>,
+}
+
+/// The settings of one backtest, checked. The seed called its counterpart BacktestRunConfig.
+#[derive(Debug, Clone)]
+pub struct BacktestRunConfig {
+    pub data: Option<PathBuf>,
+    pub detail: Option<PathBuf>,
+    pub symbol: Option<String>,
+    pub interval: Option<Interval>,
+    pub start: Option<i64>,
+    pub end: Option<i64>,
+    pub settings: Settings,
+    /// Values for parameters with the place they were written at, in the order in which they are laid over
+    /// each other.
+    written: Vec<(String, Written, String)>,
+}
+
+impl BacktestRunConfig {
+    /// Defaults, then `config`, then the parameter file, then the command line.
+    pub fn load(config: Option<&Path>, overrides: &Overrides) -> Result<BacktestRunConfig, ConfigError> {
+        let (raw, text, path) = match config {
+            Some(path) => {
+                let (raw, text) = RawBacktest::load(path)?;
+                (raw, text, path)
+            }
+            None => (RawBacktest::default(), String::new(), Path::new("")),
+        };
+        let at = |key: &str| place_of(path, &text, key);
+        let interval = raw.interval.as_deref().map(Interval::from_str).transpose();
+        let interval = interval.map_err(|error| ConfigError::new(at("interval"), error.to_string()))?;
+        let date = |key: &str, text: &Option<String>| {
+            text.as_deref().map(parse_date).transpose().map_err(|message| ConfigError::new(at(key), message))
+        };
+        let (start, end) = (date("start", &raw.start)?, date("end", &raw.end)?);
+        let size = raw.size.as_ref().map(size_from_yaml).transpose();
+        let size = size.map_err(|message| ConfigError::new(at("size"), message))?;
+        let instrument = raw.instrument.as_ref().map(|raw| instrument(raw, &at)).transpose()?;
+
+        let number = |key: &str, flag: Option<f64>, raw: Option<f64>, least: f64, above: bool| {
+            let (value, place) = match (flag, raw) {
+                (Some(value), _) => (Some(value), format!("--{}", key.replace('_', "-"))),
+                (None, value) => (value, at(key)),
+            };
+            match value {
+                Some(value) if !value.is_finite() || value < least || (above && value == least) || value > 1e15 => {
+                    let bound = if above { "above" } else { "at least" };
+                    Err(ConfigError::new(place, format!("`{key}` must be a number {bound} {least}, {value} given")))
+                }
+                value => Ok(value),
+            }
+        };
+        let default = Settings::default();
+        let settings = Settings {
+            initial_balance: number("balance", overrides.balance, raw.balance, 0.0, true)?
+                .unwrap_or(default.initial_balance),
+            costs: Costs {
+                commission_bps: number("commission_bps", overrides.commission_bps, raw.commission_bps, 0.0, false)?
+                    .unwrap_or(default.costs.commission_bps),
+                slippage_bps: number("slippage_bps", overrides.slippage_bps, raw.slippage_bps, 0.0, false)?
+                    .unwrap_or(default.costs.slippage_bps),
+            },
+            size: overrides.size.or(size).unwrap_or(default.size),
+            allow_short: overrides.allow_short || raw.allow_short.unwrap_or(default.allow_short),
+            instrument,
+            ..default
+        };
+        for (name, bps) in [("commission_bps", settings.costs.commission_bps), ("slippage_bps", settings.costs.slippage_bps)] {
+            if bps >= 10_000.0 {
+                return Err(ConfigError::new(at(name), format!("`{name}` must be below 10000 (100 %), {bps} given")));
+            }
+        }
+        let (start, end) = (overrides.start.or(start), overrides.end.or(end));
+        if let (Some(start), Some(end)) = (start, end)
+            && start >= end
+        {
+            let message = "`end` must be later than `start`; the end is exclusive";
+            return Err(ConfigError::new(if overrides.end.is_some() { "--end".into() } else { at("end") }, message));
+        }
+
+        let mut written = Vec::new();
+        if let Some(params) = &raw.params {
+            collect(params, path, &text, &mut written)?;
+        }
+        if let Some(path) = &overrides.params {
+            let (map, text) = load_parameters(path)?;
+            collect(&map, path, &text, &mut written)?;
+        }
+        for (name, value) in &overrides.set {
+            written.push((name.clone(), Written::Text(value.clone()), format!("--set {name}={value}")));
+        }
+    
+        Ok(BacktestRunConfig {
+            data: overrides.data.clone().or(raw.data),
+            detail: overrides.detail.clone().or(raw.detail),
+            symbol: overrides.symbol.clone().or(raw.symbol),
+            interval: overrides.interval.or(interval),
+            start,
+            end,
+            settings,
+            written,
+        })
+    }
+
+    /// Lays the written values over a script's defaults.
+    pub fn apply(&self, parameters: &mut Parameters) -> Result<(), ConfigError> {
+        for (name, written, place) in &self.written {
+            parameters.set(name, written).map_err(|error| {
+                let remedy = match error {
+                    ParameterError::Unknown { .. } => " `mista check SCRIPT` lists the parameters.",
+                    ParameterError::Value { .. } => "",
+                };
+                ConfigError::new(place.clone(), format!("{error}.{remedy}"))
+            })?;
+        }
+        Ok(())
+    }
+}
+
+fn collect(
+    map: &Mapping,
+    path: &Path,
+    text: &str,
+    written: &mut Vec<(String, Written, String)>,
+) -> Result<(), ConfigError> {
+    for (key, value) in map {
+        let Value::String(name) = key else {
+            let message = "every parameter's name must be a text";
+            return Err(ConfigError::new(path.display().to_string(), message));
+        };
+        let place = place_of(path, text, name);
+        let value = match value {
+            Value::Null => Written::Null,
+            Value::Bool(value) => Written::Value(ParameterValue::Bool(*value)),
+            Value::Number(number) => match (number.as_i64(), number.as_f64()) {
+                (Some(value), _) => Written::Value(ParameterValue::Int(value)),
+                (None, Some(value)) => Written::Value(ParameterValue::Float(value)),
+                _ => return Err(ConfigError::new(place, format!("`{name}`: {number} is too large"))),
+            },
+            Value::String(text) => Written::Value(ParameterValue::Text(text.clone())),
+            _ => {
+                let message = format!("`{name}` takes one value, not a list or a map");
+                return Err(ConfigError::new(place, message));
+            }
+        };
+        written.push((name.clone(), value, place));
+    }
+    Ok(())
+}
+
+fn instrument(raw: &RawInstrument, at: &dyn Fn(&str) -> String) -> Result<Instrument, ConfigError> {
+    let decimal = |key: &str, value: &Option<Value>| match value {
+        None | Some(Value::Null) => Ok(Decimal::ZERO),
+        Some(value) => {
+            let text = match value {
+                Value::Number(number) => number.to_string(),
+                Value::String(text) => text.clone(),
+                _ => String::new(),
+            };
+            Decimal::from_str(&text)
+                .or_else(|_| Decimal::from_scientific(&text))
+                .ok()
+                .filter(|value| !value.is_sign_negative())
+                .ok_or_else(|| ConfigError::new(at(key), format!("`{key}` must be a number from 0 up")))
+        }
+    };
+    Ok(Instrument {
+        tick_size: decimal("tick_size", &raw.tick_size)?,
+        step_size: decimal("step_size", &raw.step_size)?,
+        min_qty: decimal("min_qty", &raw.min_qty)?,
+        min_notional: decimal("min_notional", &raw.min_notional)?,
+    })
+}
+
+fn size_from_yaml(value: &Value) -> Result<Size, String> {
+    match value {
+        Value::String(text) => parse_size(text),
+        Value::Mapping(map) if map.len() == 1 => {
+            let (key, value) = map.iter().next().unwrap_or((&Value::Null, &Value::Null));
+            match (key.as_str(), value.as_f64()) {
+                (Some(key), Some(value)) => parse_size(&format!("{key}={value}")),
+                _ => Err(SIZE_HELP.to_owned()),
+            }
+        }
+        _ => Err(SIZE_HELP.to_owned()),
+    }
+}
+
+const SIZE_HELP: &str =
+    "`size` is one of equity_pct=95, units=0.5, quote=1000 or risk_pct=1, with a number above 0";
+
+/// Reads `equity_pct=95`, `units=0.5`, `quote=1000` or `risk_pct=1`.
+pub fn parse_size(text: &str) -> Result<Size, String> {
+    let help = || format!("{SIZE_HELP}; \"{text}\" given");
+    let (kind, value) = text.split_once('=').ok_or_else(help)?;
+    let value: f64 = value.trim().parse().map_err(|_| help())?;
+    if !(value > 0.0 && value.is_finite()) {
+        return Err(help());
+    }
+    match kind.trim() {
+        "equity_pct" => Ok(Size::EquityPct(value)),
+        "units" => Ok(Size::Units(value)),
+        "quote" => Ok(Size::Quote(value)),
+        "risk_pct" => Ok(Size::RiskPct(value)),
+        _ => Err(help()),
+    }
+}
+
+/// Reads an ISO date or time, UTC, as milliseconds.
+pub fn parse_date(text: &str) -> Result<i64, String> {
+    parse_iso(text).ok_or_else(|| {
+        format!("\"{text}\" is not a date: write 2021-03-04 or 2021-03-04T05:00:00Z (UTC)")
+    })
+}
