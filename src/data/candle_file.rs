@@ -11,6 +11,7 @@ use crate::model::{Candle, Candles};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::io::{self, BufRead, BufReader, Read};
+use std::ops::Range;
 use std::path::Path;
 
 const BUFFER_BYTES: usize = 256 * 1024;
@@ -237,6 +238,13 @@ fn unlikeness(wanted: &str, given: &str) -> usize {
 }
 
 fn unquoted(text: &str) -> &str {
+    if let [first, .., last] = text.as_bytes()
+        && first.is_ascii_graphic()
+        && last.is_ascii_graphic()
+        && *first != b'"'
+    {
+        return text;
+    }
     let text = text.trim();
     text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).map_or(text, str::trim)
 }
@@ -280,27 +288,36 @@ fn split(line: &[u8], ends: &mut Vec<usize>, columns: usize) {
 struct Row<'a> {
     layout: &'a Layout,
     line: &'a [u8],
+    /// The whole line, if it is UTF-8: checked once for all its fields.
+    utf8: Option<&'a str>,
     ends: &'a [usize],
 }
 
 impl<'a> Row<'a> {
-    fn bytes(&self, index: usize) -> &'a [u8] {
+    fn span(&self, index: usize) -> Range<usize> {
         let start = if index == 0 { 0 } else { self.ends[index - 1] + 1 };
-        &self.line[start..self.ends[index]]
+        start..self.ends[index]
     }
 
     fn text(&self, index: usize) -> Result<&'a str, Fault> {
-        let bytes = self.bytes(index);
-        match std::str::from_utf8(bytes).map(unquoted) {
-            Ok("") => Err(Fault::Empty { at: self.layout.column(index) }),
-            Ok(text) => Ok(text),
-            Err(_) => Err(Fault::NotUtf8 { at: self.layout.column(index), text: Excerpt::of(bytes) }),
+        let span = self.span(index);
+        let text = match self.utf8 {
+            Some(line) => Some(&line[span]),
+            None => std::str::from_utf8(&self.line[span]).ok(),
+        };
+        match text.map(unquoted) {
+            Some("") => Err(Fault::Empty { at: self.layout.column(index) }),
+            Some(text) => Ok(text),
+            None => {
+                let (at, text) = self.quote(index);
+                Err(Fault::NotUtf8 { at, text })
+            }
         }
     }
 
     #[cold]
     fn quote(&self, index: usize) -> (Column, Excerpt) {
-        let bytes = self.bytes(index);
+        let bytes = &self.line[self.span(index)];
         let text = std::str::from_utf8(bytes).map_or(bytes, |text| unquoted(text).as_bytes());
         (self.layout.column(index), Excerpt::of(text))
     }
@@ -420,7 +437,8 @@ pub(super) fn read(path: &Path, source: impl Read, size: u64, repair: bool) -> R
     let mut sampled_bytes = 0;
     while std::mem::take(&mut in_hand) || lines.advance()? {
         split(&lines.line, &mut ends, columns);
-        let row = Row { layout: &layout, line: &lines.line, ends: &ends };
+        let utf8 = std::str::from_utf8(&lines.line).ok();
+        let row = Row { layout: &layout, line: &lines.line, utf8, ends: &ends };
         match candle(&row, &mut clocks, lines.number, candles.open_time.last().copied()) {
             Ok(candle) => {
                 candles.push(candle);
