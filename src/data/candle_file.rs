@@ -1,9 +1,9 @@
-//! A candle file line by line, in one pass and bounded memory: bytes are hashed as they are read, one line is held
-//! at a time, and only the columns of [`Candles`] grow.
+//! A candle file line by line, in one pass and bounded memory: bytes are hashed as they are read, one line is
+//! held at a time, and only the columns of [`Candles`] grow.
 //!
-//! Lines are split here, not by a general CSV reader. A candle row never spans lines, so a stray quote cannot swallow
-//! the rest of the file, and line numbers in messages are those of an editor, whatever the line ends, comments and
-//! blank lines.
+//! Lines are split here, not by a general CSV reader. A candle row never spans lines, so a stray quote cannot
+//! swallow the rest of the file, and line numbers in messages are those of an editor, whatever the line ends,
+//! comments and blank lines.
 
 use super::clock::{Clock, ClockFault, Instant};
 use super::error::{Column, DataError, Excerpt, Fault, MissingColumn, PRICE_MAX};
@@ -107,7 +107,8 @@ impl<'a, R: Read> Lines<'a, R> {
         Ok(())
     }
 
-    /// Takes the next line that is neither blank nor a `#` comment in hand, without its end; false at the end.
+    /// Takes the next line that is neither blank nor a `#` comment in hand, without its end; false at the
+    /// end.
     fn advance(&mut self) -> Result<bool, DataError> {
         loop {
             self.line.clear();
@@ -275,7 +276,8 @@ fn layout(path: &Path, line: u64, first: &[u8]) -> Result<(Layout, bool), DataEr
     Layout::of_header(&path(), line, text).map(|layout| (layout, false))
 }
 
-/// The end of each field of `line`. An empty field after the last of `columns` is a trailing comma, and left out.
+/// The end of each field of `line`. An empty field after the last of `columns` is a trailing comma, and left
+/// out.
 fn split(line: &[u8], ends: &mut Vec<usize>, columns: usize) {
     ends.clear();
     ends.extend(line.iter().enumerate().filter(|(_, byte)| **byte == b',').map(|(index, _)| index));
@@ -422,8 +424,8 @@ pub(super) struct Content {
     pub sha256: String,
 }
 
-/// Reads `source`, `size` bytes long (0: not known), called `path` in messages. With `repair`, rows with a fault are
-/// left out and listed.
+/// Reads `source`, `size` bytes long (0: not known), called `path` in messages. With `repair`, rows with a
+/// fault are left out and listed.
 pub(super) fn read(path: &Path, source: impl Read, size: u64, repair: bool) -> Result<Content, DataError> {
     let mut lines = Lines::new(path, source);
     lines.sniff()?;
@@ -490,8 +492,8 @@ fn beyond_repair(path: &Path, kept: usize, faults: Vec<(u64, Fault)>) -> DataErr
     }
 }
 
-/// Makes room for `rows` candles and a few more, so that no column is copied to a bigger place as it grows. Only an
-/// estimate: if the room is not to be had now, the columns grow as usual.
+/// Makes room for `rows` candles and a few more, so that no column is copied to a bigger place as it grows.
+/// Only an estimate: if the room is not to be had now, the columns grow as usual.
 fn reserve(candles: &mut Candles, rows: u64) {
     let rows = usize::try_from(rows + rows / 50).unwrap_or(0);
     let more = rows.saturating_sub(candles.len());

@@ -45,7 +45,8 @@ pub(super) struct Instant {
     pub whole_second: bool,
 }
 
-/// Reads one time column. The first row fixes the unit: a file that changes it half-way was glued together from two.
+/// Reads one time column. The first row fixes the unit: a file that changes it half-way was glued together
+/// from two.
 #[derive(Debug, Default)]
 pub(super) struct Clock {
     unit: Option<(Unit, u64)>,

@@ -176,7 +176,11 @@ pub enum DataError {
         .path.display()
     )]
     BeyondRepair { path: PathBuf, dropped: usize, rows: usize, line: u64, first: Box<Fault> },
-    #[error("{}: the interval cannot be told from {}. Give it with --interval, or name the file like BTCUSDT_1h.csv.", .path.display(), evidence(*.candles))]
+    #[error(
+        "{}: the interval cannot be told from {}, nor from the file name. Give it with --interval, or name the \
+         file like BTCUSDT_1h.csv.",
+        .path.display(), evidence(*.candles)
+    )]
     IntervalUnknown { path: PathBuf, candles: usize },
     #[error(
         "{}: the candles are {found} apart, closer than the interval {given} that was given. Give {found}, or choose \
@@ -187,9 +191,5 @@ pub enum DataError {
 }
 
 fn evidence(candles: usize) -> &'static str {
-    if candles == 1 {
-        "one candle, nor from the file name"
-    } else {
-        "candles so irregularly spaced, nor from the file name"
-    }
+    if candles == 1 { "one candle" } else { "candles so irregularly spaced" }
 }

@@ -99,8 +99,8 @@ fn count(n: usize, noun: &str) -> String {
     format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
 }
 
-/// The shortest step between `open_times` that makes up a tenth of all steps or more: a few odd candles do not hide the
-/// interval, nor do many missing ones. `None` without steps, or where no step is that common.
+/// The shortest step between `open_times` that makes up a tenth of all steps or more: a few odd candles do
+/// not hide the interval, nor do many missing ones. `None` without steps, or where no step is that common.
 pub(super) fn usual_step(open_times: &[i64]) -> Option<i64> {
     let mut counts: HashMap<i64, usize> = HashMap::new();
     let (mut last, mut run) = (0, 0);

@@ -1,22 +1,32 @@
-//! L4: candle files, read and checked. Nothing is invented: a row is taken as it is, refused with its place in the
-//! file, or, where repair is asked for, dropped and listed; a missing candle is reported as part of a gap.
+//! L4: candle files, read and checked. Nothing is invented: a row is taken as it is, refused with its place
+//! in the file, or, where repair is asked for, dropped and listed; a missing candle is reported as part of a
+//! gap.
 //!
 //! # What is read
-//! - mista's own format: a header that names the columns, in any order and whatever the case. `open_time`, `open`,
-//!   `high`, `low`, `close` and `volume` are needed, `close_time` may be there, all else is ignored unread.
-//!   `timestamp`, `time`, `date`, `datetime` and `unix` are understood as `open_time`.
+//! - mista's own format: a header that names the columns, in any order and whatever the case. `open_time`,
+//!   `open`, `high`, `low`, `close` and `volume` are needed, `close_time` may be there, all else is ignored
+//!   unread. `timestamp`, `time`, `date`, `datetime` and `unix` are understood as `open_time`.
 //! - the exchange's public dumps: no header, 12 columns.
 //!
-//! Times are s, ms, µs or ns since 1970, told apart by their magnitude, or ISO 8601, UTC where there is no offset. All
-//! of a column are in one unit. A part of a millisecond is cut off. Only 2000 to 2099 is taken for real.
+//! Times are s, ms, µs or ns since 1970, told apart by their magnitude, or ISO 8601, UTC where there is no
+//! offset. All of a column are in one unit. A part of a millisecond is cut off. Only 2000 to 2099 is taken
+//! for real.
 //!
-//! Harmless and accepted: a UTF-8 byte order mark, CRLF, blank lines, lines that start with `#`, spaces or double
-//! quotes around a field, one comma at the end of a line.
+//! Harmless and accepted: a UTF-8 byte order mark, CRLF, blank lines, lines that start with `#`, spaces or
+//! double quotes around a field, one comma at the end of a line.
+//!
+//! # What is refused
+//! A row with a wrong number of fields, with text where a number or time belongs, with a price that is not
+//! above zero and at most [`PRICE_MAX`], a negative volume, a high or low that does not enclose open and
+//! close, an open time not later than the one before, or a close time before the open time: such a row has a
+//! [`Fault`], which repair drops. Anything wrong with the file as a whole, such as a column missing or a time
+//! unit that changes half-way, repair does not touch.
 //!
 //! # Close times
-//! `close_time` is inclusive. Without that column it is `open_time + interval - 1`. Written to whole seconds (`04:59:59`) it
-//! means the end of that second. One later than `open_time + interval - 1`, as in files that name the next open
-//! instead, is set to that, and counted in the report; an earlier one is kept: the exchange may have stopped.
+//! `close_time` is inclusive. Without that column it is `open_time + interval - 1`. Written to whole seconds
+//! (`04:59:59`) it means the end of that second. One later than `open_time + interval - 1`, as in files that
+//! name the next open instead, is set to that, and counted in the report; an earlier one is kept: the
+//! exchange may have stopped.
 
 mod candle_file;
 mod clock;
@@ -37,11 +47,11 @@ use std::path::{Path, PathBuf};
 /// How to load a candle file.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LoadOptions {
-    /// Length of the candles. Without it, the shortest step between open times that is common (a tenth of all), else
-    /// what the file name says.
+    /// Length of the candles. Without it, the shortest step between open times that is common (a tenth of
+    /// all), else what the file name says.
     pub interval: Option<Interval>,
-    /// Drop rows that have a fault, and list them, instead of refusing the file. A repeated or out-of-order row is
-    /// judged by the one before it that was kept.
+    /// Drop rows that have a fault, and list them, instead of refusing the file. A repeated or out-of-order
+    /// row is judged by the one before it that was kept.
     pub repair: bool,
 }
 
@@ -106,11 +116,12 @@ fn interval(path: &Path, open_times: &[i64], given: Option<Interval>) -> Result<
     }
 }
 
-/// Sets close times that are later than the interval allows, or all if the file has none. Returns how many were late.
+/// Sets close times that are later than the interval allows, or all if the file has none. Returns how many
+/// were late.
 fn bound_close_times(candles: &mut Candles, interval: Interval, has_close_time: bool) -> usize {
     let mut late = 0;
     for (open_time, close_time) in candles.open_time.iter().zip(&mut candles.close_time) {
-        let end = open_time + interval.ms() - 1;
+        let end = open_time.saturating_add(interval.ms() - 1);
         if !has_close_time {
             *close_time = end;
         } else if *close_time > end {

@@ -151,6 +151,9 @@ fn an_interval_longer_than_the_steps_is_refused_and_a_shorter_one_makes_gaps() {
       2021-01-01T01:30:00Z to 2021-01-01T02:00:00Z: 1 missing
     "#);
     assert!(with("1h").unwrap().gaps.is_clean());
+    let ages = LoadOptions { interval: Interval::from_ms(i64::MAX), repair: false };
+    let one = load_bytes("X.csv", format!("{HEADER}{ROW}").as_bytes(), &ages).unwrap();
+    assert_eq!(one.candles.close_time, [i64::MAX], "no overflow");
 }
 
 #[test]
