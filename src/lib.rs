@@ -1,5 +1,6 @@
 //! mista
 pub mod backtest;
+pub mod data;
 pub mod engine;
 pub mod indicators;
 pub mod model;
