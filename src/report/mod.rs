@@ -8,7 +8,7 @@
 
 pub mod csv;
 pub mod files;
-// pub mod html;
+pub mod html;
 pub mod ledger;
 pub mod metrics;
 mod monthly;

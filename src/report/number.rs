@@ -2,10 +2,16 @@
 
 use crate::model::{DAY_MS, HOUR_MS};
 
+/// From here on digits say nothing and only break tables.
+const LARGEST: f64 = 1e15;
+
 /// `1,234,567.89`: thousands grouped, `decimals` places. Never `-0.00`.
 pub fn grouped(x: f64, decimals: usize) -> String {
     if !x.is_finite() {
         return "n/a".to_owned();
+    }
+    if x.abs() >= LARGEST {
+        return format!("{x:.3e}");
     }
     let digits = format!("{:.decimals$}", x.abs());
     let (whole, rest) = digits.split_at(digits.find('.').unwrap_or(digits.len()));
@@ -84,6 +90,7 @@ mod tests {
         assert_eq!(grouped(999.999, 2), "1,000.00");
         assert_eq!(grouped(-0.001, 2), "0.00");
         assert_eq!(grouped(f64::NAN, 2), "n/a");
+        assert_eq!(signed(1.5e30, 2), "+1.500e30");
         assert_eq!(signed(12.0, 2), "+12.00");
         assert_eq!(signed(0.001, 2), "0.00");
         assert_eq!(signed_pct(-3.456), "-3.46 %");
