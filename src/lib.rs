@@ -1,9 +1,32 @@
-//! mista
+//! mista: an algorithmic trading framework for crypto on Binance spot. One engine, several venues.
+//!
+//! Reading order, from the bottom up; a layer uses only layers below it:
+//!
+//! | layer | room | what it holds |
+//! |---|---|---|
+//! | L0 | [`model`] | the nouns: candles, orders, fills, trades, time, money |
+//! | L1 | [`indicators`] | streaming indicators and their registry |
+//! | L2 | [`engine`] | the core: events in, commands out; the deciders and the loop over candles |
+//! | L3 | [`script`], [`venues`] | strategies as Rhai scripts; where orders go |
+//! | L4 | [`backtest`], [`data`], [`config`], [`report`] | engine + venue → result; files in, pages out |
+//! | L5 | [`cli`] | one file per verb |
+//!
+//! Invariants, each kept by a test:
+//! - The pure zone (`model`, `indicators`, `engine`, `script` but for loading a file, `venues::sim`,
+//!   `report::metrics`) knows no clock, randomness, environment, file, socket or thread.
+//! - The same inputs give byte-identical output, whatever the number of threads.
+//! - A script cannot name a candle to come, and what it asks for in a call that fails does not happen.
+//! - Only the risk manager makes an [`engine::Approved`] request, and only that becomes an order.
+//!
+//! Deliberately absent: a second decision loop for live trading, and an `is_live` flag.
+
 pub mod backtest;
+pub mod cli;
+pub mod config;
 pub mod data;
 pub mod engine;
 pub mod indicators;
 pub mod model;
-pub mod venues;
+pub mod report;
 pub mod script;
-pub mod config;
+pub mod venues;

@@ -2,6 +2,7 @@
 
 mod candle;
 mod instrument;
+pub mod money;
 mod order;
 mod time;
 mod trade;

@@ -1,0 +1,57 @@
+//! Text from users on its way into HTML, and into JSON inside of a script element.
+
+use serde::Serialize;
+use std::fmt;
+
+/// Text as HTML text or as a quoted attribute value. Control characters that HTML does not allow become
+/// U+FFFD.
+pub struct Html<'a>(pub &'a str);
+
+impl fmt::Display for Html<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use fmt::Write;
+        for c in self.0.chars() {
+            match c {
+                '&' => f.write_str("&amp;")?,
+                '<' => f.write_str("&lt;")?,
+                '>' => f.write_str("&gt;")?,
+                '"' => f.write_str("&quot;")?,
+                '\'' => f.write_str("&#39;")?,
+                '\n' | '\t' => f.write_char(c)?,
+                c if c.is_control() => f.write_char('\u{fffd}')?,
+                c => f.write_char(c)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Escaped text as a string: the chart library reads names and hover texts as a little HTML of its own.
+pub fn html(text: &str) -> String {
+    Html(text).to_string()
+}
+
+/// `value` as JSON that cannot end the script element it stands in, nor open a comment there.
+pub fn json(value: &impl Serialize) -> String {
+    match serde_json::to_string(value) {
+        Ok(text) => text.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026"),
+        Err(_) => "null".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_breaks_out() {
+        let hostile = "</script><!--<script>alert(\"1\")</script>&amp;'\u{1b}\u{0}";
+        assert_eq!(
+            html(hostile),
+            "&lt;/script&gt;&lt;!--&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&amp;amp;&#39;\u{fffd}\u{fffd}"
+        );
+        let text = json(&hostile);
+        assert!(!text.contains(['<', '>', '&']), "{text}");
+        assert_eq!(serde_json::from_str::<String>(&text).unwrap(), hostile);
+    }
+}

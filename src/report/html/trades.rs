@@ -1,0 +1,98 @@
+//! The trade list, sortable by any column.
+
+use super::Page;
+use super::escape::Html;
+use crate::model::{Trade, iso};
+use crate::report::csv::direction_name;
+use crate::report::number::{grouped, price, quantity, signed};
+use std::fmt::Write;
+
+/// Trades listed at most: the latest.
+pub const ROWS_MOST: usize = 3000;
+
+/// Name of a column and its class: `n` sorts as a number.
+const COLUMNS: [(&str, &str); 12] = [
+    ("#", "n"),
+    ("Entry (UTC)", ""),
+    ("Exit (UTC)", ""),
+    ("Side", ""),
+    ("Quantity", "n"),
+    ("Entry price", "n"),
+    ("Exit price", "n"),
+    ("PnL", "n"),
+    ("PnL %", "n"),
+    ("Held", "n"),
+    ("Exit reason", ""),
+    ("Notes", ""),
+];
+
+/// `2021-03-04 05:06`, to the minute.
+pub fn minute(time: i64) -> String {
+    let text = iso(time);
+    text.get(..16).map_or_else(|| text.clone(), |text| text.replace('T', " "))
+}
+
+pub fn section(out: &mut String, page: &Page) {
+    let trades = &page.outcome.trades;
+    out.push_str("<section id=\"trades\">\n<h2>Trades</h2>\n");
+    if trades.is_empty() {
+        out.push_str("<p>No trade was made.</p>\n</section>\n");
+        return;
+    }
+    let omitted = trades.len().saturating_sub(ROWS_MOST);
+    if omitted > 0 {
+        let place = match &page.trades_csv {
+            Some(path) => format!("; all {} are in <code>{}</code>", count(trades.len()), Html(path)),
+            None => String::new(),
+        };
+        let _ = writeln!(
+            out,
+            "<p class=\"note\">The latest {} trades; {} earlier ones are left out of this page{place}.</p>",
+            count(ROWS_MOST),
+            count(omitted),
+        );
+    }
+    out.push_str("<div class=\"scroll tall\" role=\"region\" aria-label=\"Trades\" tabindex=\"0\">\n");
+    out.push_str("<table class=\"sortable\">\n<caption>Net of commission; held in candles. Press a heading to sort.</caption>\n<thead><tr>");
+    for (name, class) in COLUMNS {
+        let _ =
+            write!(out, "<th scope=\"col\" class=\"{class}\"><button type=\"button\">{name}</button></th>");
+    }
+    out.push_str("</tr></thead>\n<tbody>\n");
+    for (index, trade) in trades.iter().enumerate().skip(omitted) {
+        row(out, index + 1, trade);
+    }
+    out.push_str("</tbody>\n</table>\n</div>\n</section>\n");
+}
+
+fn count(x: usize) -> String {
+    grouped(x as f64, 0)
+}
+
+/// End tags of cells and rows may be left out in HTML: a third of the size of this table.
+fn row(out: &mut String, number: usize, trade: &Trade) {
+    let tone = if trade.pnl > 0.0 { "up" } else { "down" };
+    let _ = write!(
+        out,
+        "<tr><td class=n>{number}<td>{}<td>{}<td>{}<td class=n>{}<td class=n>{}<td class=n>{}\
+         <td class=\"n {tone}\">{}<td class=\"n {tone}\">{}<td class=n>{}<td>{}{}<td class=notes>",
+        minute(trade.entry_time),
+        minute(trade.exit_time),
+        direction_name(trade.direction),
+        quantity(trade.quantity),
+        price(trade.entry_price),
+        price(trade.exit_price),
+        signed(trade.pnl, 2),
+        signed(trade.pnl_pct, 2),
+        trade.candles_held,
+        trade.exit_reason,
+        if trade.ambiguous {
+            " <abbr title=\"depends on the assumed path inside the candle\">?</abbr>"
+        } else {
+            ""
+        },
+    );
+    let notes: Vec<&str> =
+        [&*trade.entry_note, &*trade.exit_note].into_iter().filter(|note| !note.is_empty()).collect();
+    let _ = writeln!(out, "{}", Html(&notes.join(" → ")));
+}
