@@ -12,7 +12,7 @@ pub use api::{Gives, Item, Place};
 pub use host::{CALL_DEPTH_MAX, COLLECTION_MAX, OPERATIONS_MAX, TEXT_MAX};
 pub use parameters::{Kind, Origin, Parameter, ParameterError, Parameters, Value, Written, base_parameters, parse_hours};
 pub use state::Slot;
-pub use strategy::{DeclaredAs, Script};
+pub use strategy::{DeclaredAs, Script, series_of};
 
 #[derive(Debug, thiserror::Error)]
 pub enum ScriptError {

@@ -518,3 +518,24 @@ fn read_error(path: &Path, error: &std::io::Error) -> String {
         _ => error.to_string(),
     }
 }
+
+/// The columns an expression such as `adx(14)` stands for: a name and a source each.
+pub fn series_of(expression: &str) -> Result<Vec<(String, Source)>, String> {
+    let mut engine = sandbox();
+    let state = Rc::new(State::new());
+    Registrar { engine: &mut engine, state, items: Vec::new() }.all();
+    let value: Dynamic = engine
+        .eval_expression(expression)
+        .map_err(|error| format!("`{expression}`: {error}. Write an indicator as a script does: sma(close, 20)"))?;
+    match value.try_cast::<Declared>() {
+        Some(Declared::Source(source)) => Ok(vec![(expression.to_owned(), source)]),
+        Some(Declared::Multi(spec)) => Ok(spec
+            .definition
+            .fields
+            .iter()
+            .enumerate()
+            .map(|(field, name)| (format!("{expression}.{name}"), Source::Output { spec: spec.clone(), field }))
+            .collect()),
+        None => Err(format!("`{expression}` is not an indicator: write one as a script does, sma(close, 20)")),
+    }
+}

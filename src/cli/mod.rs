@@ -1,0 +1,153 @@
+//! L5: the command line, one file per verb.
+
+mod api;
+mod check;
+mod job;
+mod new;
+mod run;
+mod series;
+mod watch;
+
+use clap::{Parser, Subcommand};
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+/// What the process ends with. Documented in README.md; scripts may rely on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    Ok = 0,
+    /// A file could not be written, or something unforeseen.
+    Failed = 1,
+    /// A flag, a config file or a parameter is wrong.
+    Usage = 2,
+    /// The script does not load, or failed while it ran.
+    Script = 3,
+    /// The candle file cannot be used.
+    Data = 4,
+}
+
+/// An error as the command line shows it.
+#[derive(Debug)]
+pub struct Failure {
+    pub exit: Exit,
+    pub message: String,
+}
+
+impl Failure {
+    pub fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Failure { exit, message: message.into() }
+    }
+}
+
+impl From<crate::config::ConfigError> for Failure {
+    fn from(error: crate::config::ConfigError) -> Self {
+        Failure::new(Exit::Usage, error.to_string())
+    }
+}
+
+impl From<crate::data::DataError> for Failure {
+    fn from(error: crate::data::DataError) -> Self {
+        Failure::new(Exit::Data, error.to_string())
+    }
+}
+
+impl From<crate::script::ScriptError> for Failure {
+    fn from(error: crate::script::ScriptError) -> Self {
+        Failure::new(Exit::Script, error.to_string())
+    }
+}
+
+impl From<crate::engine::StrategyFault> for Failure {
+    fn from(fault: crate::engine::StrategyFault) -> Self {
+        Failure::new(Exit::Script, fault.message)
+    }
+}
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "mista",
+    version,
+    about = "Backtest and trade strategies written as small Rhai scripts, through one engine.",
+    after_help = "Start with:  mista run strategies/breakout.rhai\n\nExit codes: 0 done, 1 failed, 2 wrong flag, config or parameter, 3 script error, 4 unusable candles.",
+    max_term_width = 100
+)]
+struct Arguments {
+    /// Say more about what is going on, on standard error
+    #[arg(short, long, global = true)]
+    verbose: bool,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Backtest a script and write a report
+    Run(run::RunArguments),
+    /// Check a script as a compiler would, and prove that it does not look ahead
+    Check(check::CheckArguments),
+    /// Write a new, commented script and its snapshot test
+    New(new::NewArguments),
+    /// Print what scripts can use, and write strategies/api.d.rhai
+    Api(api::ApiArguments),
+    /// Write indicators as columns of a CSV file
+    Series(series::SeriesArguments),
+}
+
+/// Parses the arguments of the process, runs the verb, prints what went wrong.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let code = if error.use_stderr() { Exit::Usage } else { Exit::Ok };
+            // Nothing is left to report to when the terminal is gone.
+            let _ = error.print();
+            return ExitCode::from(code as u8);
+        }
+    };
+    let level = if arguments.verbose { tracing::Level::INFO } else { tracing::Level::WARN };
+    tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .without_time()
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+    let result = match arguments.verb {
+        Verb::Run(arguments) => run::run(&arguments),
+        Verb::Check(arguments) => check::check(&arguments),
+        Verb::New(arguments) => new::new(&arguments),
+        Verb::Api(arguments) => api::api(&arguments),
+        Verb::Series(arguments) => series::series(&arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::from(Exit::Ok as u8),
+        Err(failure) => {
+            eprintln!("{}", with_prefix(&failure.message));
+            ExitCode::from(failure.exit as u8)
+        }
+    }
+}
+
+/// Diagnostics with their own frame speak for themselves; a bare sentence is marked as an error.
+fn with_prefix(message: &str) -> String {
+    if message.contains('\n') { message.to_owned() } else { format!("error: {message}") }
+}
+
+/// Prints to standard output. A reader that has gone away (`| head`) is no error.
+fn print(text: &str) -> Result<(), Failure> {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::new(Exit::Failed, format!("cannot write to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes a result file whole or not at all.
+fn write(path: &std::path::Path, bytes: impl AsRef<[u8]>) -> Result<(), Failure> {
+    crate::report::write_atomic(path, bytes)
+        .map_err(|error| Failure::new(Exit::Failed, format!("cannot write {}: {error}", path.display())))
+}

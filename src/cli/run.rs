@@ -1,0 +1,290 @@
+//! `mista run`: backtest a script, print the result, write what was asked for.
+
+use super::job::{Job, JobArguments};
+use super::{Exit, Failure, print, watch, write};
+use crate::backtest::{Outcome, Trace};
+use crate::indicators::{Source, Spec};
+use crate::model::{EquityPoint, Price, iso, iso_date};
+use crate::report::html::{Line, Page, Pane, ParameterRow, Plot, Script as ChartScript, page};
+use crate::report::table::{Colour, Summary, changes, table};
+use crate::report::{Ledger, Metrics, csv, warnings};
+use clap::Args;
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, Args)]
+pub struct RunArguments {
+    /// The strategy, such as strategies/breakout.rhai
+    pub script: PathBuf,
+    #[command(flatten)]
+    pub job: JobArguments,
+    /// Write the trades as CSV
+    #[arg(long, value_name = "FILE.csv")]
+    pub trades: Option<PathBuf>,
+    /// Write the equity curve as CSV
+    #[arg(long, value_name = "FILE.csv")]
+    pub equity: Option<PathBuf>,
+    /// Where to write the report [default: results/backtest/STRATEGY_SYMBOL_INTERVAL.html]
+    #[arg(long, value_name = "FILE.html", conflicts_with = "no_report")]
+    pub report: Option<PathBuf>,
+    /// Write no report
+    #[arg(long)]
+    pub no_report: bool,
+    /// Print one JSON object instead of the table
+    #[arg(long)]
+    pub json: bool,
+    /// Run again whenever the script or a file it uses is saved, and print what changed
+    #[arg(long, conflicts_with = "json")]
+    pub watch: bool,
+    /// Print errors only (and the JSON object, if asked for)
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
+    if arguments.watch {
+        return watch::watch(arguments);
+    }
+    once(arguments, None).map(|_| ())
+}
+
+/// One run: everything is computed before anything is written.
+pub(super) fn once(arguments: &RunArguments, before: Option<&Metrics>) -> Result<(Metrics, Vec<PathBuf>), Failure> {
+    let mut job = Job::load(&arguments.script, &arguments.job)?;
+    let (outcome, trace) = job.run()?;
+    let metrics = Metrics::of(&outcome, &job.candles);
+    let ledger = Ledger::of(&outcome, job.settings.costs.commission_bps)
+        .map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
+    let mut notes = warnings(&outcome, &job.candles, job.loaded.interval, &metrics);
+    if !job.loaded.repaired.is_empty() {
+        notes.push(format!("{} rows were dropped by --repair: {}", job.loaded.repaired.len(), job.loaded.repaired.iter().take(5).map(ToString::to_string).collect::<Vec<_>>().join("; ")));
+    }
+
+    let failed = |error: std::io::Error| Failure::new(Exit::Failed, error.to_string());
+    let mut files: Vec<(&str, String)> = Vec::new();
+    if let Some(path) = &arguments.trades {
+        let mut bytes = Vec::new();
+        csv::write_trades(&mut bytes, &ledger).map_err(failed)?;
+        write(path, bytes)?;
+        files.push(("trades", path.display().to_string()));
+    }
+    if let Some(path) = &arguments.equity {
+        let times = &job.candles.close_time[job.rows.clone()];
+        let points = times.iter().zip(&outcome.equity).map(|(&time, &equity)| EquityPoint { time, equity });
+        let mut bytes = Vec::new();
+        csv::write_equity(&mut bytes, points).map_err(failed)?;
+        write(path, bytes)?;
+        files.push(("equity", path.display().to_string()));
+    }
+    if !arguments.no_report {
+        let path = arguments.report.clone().unwrap_or_else(|| default_report(&job));
+        write(&path, html(&job, &outcome, &trace, &metrics, &notes, arguments.trades.as_deref()))?;
+        files.push(("report", path.display().to_string()));
+    }
+
+    if arguments.json {
+        let text = serde_json::to_string_pretty(&as_json(&job, &metrics, &notes))
+            .map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
+        print(&format!("{text}\n"))?;
+    } else if !arguments.quiet {
+        print_logs(&job, &trace);
+        let last = job.rows.end - 1;
+        let summary = Summary {
+            strategy: job.script.name(),
+            symbol: &job.settings.symbol,
+            interval: job.loaded.interval.to_string(),
+            from: iso_date(job.candles.open_time[job.rows.start]),
+            to: iso_date(job.candles.close_time[last]),
+            candles: job.rows.len(),
+            tier: TIER,
+            metrics: &metrics,
+            warnings: &notes,
+            files: &files,
+        };
+        let text = match before {
+            None => table(&summary, Colour::when(std::io::stdout().is_terminal())),
+            Some(before) => changes(before, &metrics),
+        };
+        print(&text)?;
+    }
+    let mut used = vec![arguments.script.clone()];
+    used.extend(job.script.imported().into_iter().map(|(path, _)| path));
+    used.extend([&arguments.job.config, &arguments.job.params].into_iter().flatten().cloned());
+    Ok((metrics, used))
+}
+
+/// Which tier executed the script.
+const TIER: &str = "interpreter";
+
+fn default_report(job: &Job) -> PathBuf {
+    let (name, symbol) = (job.script.name(), &job.settings.symbol);
+    Path::new("results/backtest").join(format!("{name}_{symbol}_{}.html", job.loaded.interval))
+}
+
+fn print_logs(job: &Job, trace: &Trace) {
+    const SHOWN: usize = 20;
+    for (row, text) in trace.logs.iter().take(SHOWN) {
+        eprintln!("{}  {text}", iso(job.candles.close_time[*row]));
+    }
+    if trace.logs.len() > SHOWN {
+        eprintln!("… and {} more lines, in the report", trace.logs.len() - SHOWN);
+    }
+}
+
+/// Hash of the script with everything it imports, as lower-case hex.
+fn script_hash(job: &Job) -> String {
+    let mut hash = Sha256::new();
+    hash.update(job.script.source());
+    for (_, text) in job.script.imported() {
+        hash.update(text);
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Metrics first, in the order of their table; then what is needed to run it again.
+fn as_json(job: &Job, metrics: &Metrics, notes: &[String]) -> Value {
+    let mut object = match serde_json::to_value(metrics) {
+        Ok(Value::Object(object)) => object,
+        _ => Map::new(),
+    };
+    let parameters: Map<String, Value> = job
+        .parameters
+        .entries()
+        .iter()
+        .map(|entry| {
+            let value = match &entry.value {
+                crate::script::Value::Int(value) => json!(value),
+                crate::script::Value::Float(value) => json!(value),
+                crate::script::Value::Bool(value) => json!(value),
+                crate::script::Value::Text(value) => json!(value),
+            };
+            (entry.name.clone(), value)
+        })
+        .collect();
+    let settings = &job.settings;
+    object.insert("strategy".into(), json!(job.script.name()));
+    object.insert("symbol".into(), json!(settings.symbol));
+    object.insert("interval".into(), json!(job.loaded.interval.to_string()));
+    object.insert("start".into(), json!(iso(job.candles.open_time[job.rows.start])));
+    object.insert("end".into(), json!(iso(job.candles.close_time[job.rows.end - 1])));
+    object.insert("candles".into(), json!(job.rows.len()));
+    object.insert("parameters".into(), Value::Object(parameters));
+    object.insert("commission_bps".into(), json!(settings.costs.commission_bps));
+    object.insert("slippage_bps".into(), json!(settings.costs.slippage_bps));
+    object.insert("size".into(), json!(settings.size));
+    object.insert("allow_short".into(), json!(settings.allow_short));
+    object.insert("tier".into(), json!(TIER));
+    object.insert("version".into(), json!(env!("CARGO_PKG_VERSION")));
+    object.insert("script_sha256".into(), json!(script_hash(job)));
+    object.insert("data_sha256".into(), json!(job.loaded.sha256));
+    if let Some(detail) = &job.detail {
+        object.insert("detail_sha256".into(), json!(detail.sha256));
+    }
+    object.insert("warnings".into(), json!(notes));
+    Value::Object(object)
+}
+
+fn html(
+    job: &Job,
+    outcome: &Outcome,
+    trace: &Trace,
+    metrics: &Metrics,
+    notes: &[String],
+    trades: Option<&Path>,
+) -> String {
+    let settings = &job.settings;
+    let mut names = Vec::new();
+    for spec in job.script.specs() {
+        for field in spec.definition.fields {
+            let name = match spec.definition.fields {
+                [_] => spec.to_string(),
+                _ => format!("{spec}.{field}"),
+            };
+            let pane = if on_price(spec, field) { Pane::Price } else { Pane::Own(spec.to_string()) };
+            names.push((name, pane));
+        }
+    }
+    let series = names
+        .iter()
+        .zip(job.data.columns())
+        .map(|((name, pane), column)| Line { name, values: column, pane: pane.clone() })
+        .collect();
+    let plot_names = job.script.plot_names();
+    let mut points: Vec<Vec<(usize, f64)>> = vec![Vec::new(); plot_names.len()];
+    for &(row, plot, value) in &trace.plots {
+        points[plot].push((row, value));
+    }
+    let plots = plot_names.iter().zip(&points).map(|(name, points)| Plot { name, points }).collect();
+    let parameters = job
+        .parameters
+        .entries()
+        .iter()
+        .map(|entry| ParameterRow {
+            name: entry.name.clone(),
+            value: entry.value.to_string(),
+            default: entry.default.to_string(),
+        })
+        .collect();
+    let mut rows: Vec<(String, String)> = vec![
+        ("balance".into(), settings.initial_balance.to_string()),
+        ("commission".into(), format!("{} bps a side", settings.costs.commission_bps)),
+        ("slippage".into(), format!("{} bps", settings.costs.slippage_bps)),
+        ("size".into(), size_text(settings.size)),
+        ("shorts".into(), if settings.allow_short { "allowed" } else { "not allowed" }.into()),
+    ];
+    if let Some(detail) = &job.detail {
+        rows.push(("detail".into(), format!("{} ({})", detail.path.display(), detail.interval)));
+    }
+    let logs = trace.logs.iter().map(|(row, text)| (job.candles.close_time[*row], text.clone())).collect();
+    let provenance = vec![
+        ("mista".into(), env!("CARGO_PKG_VERSION").into()),
+        ("tier".into(), TIER.into()),
+        ("script".into(), format!("sha256 {}", script_hash(job))),
+        ("data".into(), format!("{}, sha256 {}", job.loaded.path.display(), job.loaded.sha256)),
+    ];
+    page(&Page {
+        strategy: job.script.name(),
+        symbol: &settings.symbol,
+        interval: job.loaded.interval.to_string(),
+        candles: &job.candles,
+        outcome,
+        metrics,
+        series,
+        plots,
+        stops: &trace.stops,
+        parameters,
+        settings: rows,
+        logs,
+        source: job.script.source(),
+        script_path: job.script.path(),
+        provenance,
+        warnings: notes.to_vec(),
+        trades_csv: trades.map(|path| path.display().to_string()),
+        script: ChartScript::Inline,
+    })
+}
+
+fn size_text(size: crate::model::Size) -> String {
+    use crate::model::Size;
+    match size {
+        Size::Units(x) => format!("{x} units"),
+        Size::Quote(x) => format!("{x} quote"),
+        Size::EquityPct(x) => format!("{x} % of equity"),
+        Size::RiskPct(x) => format!("{x} % of equity at risk"),
+    }
+}
+
+/// Whether an indicator's field is a price, to be drawn over the candles.
+fn on_price(spec: &Spec, field: &str) -> bool {
+    const PRICES: [&str; 20] = [
+        "sma", "ema", "wma", "dema", "tema", "kama", "trima", "hma", "rma", "bollinger", "keltner", "donchian",
+        "highest", "lowest", "linreg", "vwap", "psar", "supertrend", "ichimoku", "heikin_ashi",
+    ];
+    let of_prices = spec.sources().all(|source| match source {
+        Source::Price(price) => *price != Price::Volume,
+        Source::Output { spec, field } => on_price(spec, spec.definition.fields[*field]),
+    });
+    PRICES.contains(&spec.definition.name) && of_prices && !matches!(field, "width" | "percent_b" | "direction")
+}

@@ -1,0 +1,71 @@
+//! `mista series`: indicators as columns.
+
+use super::job::{DataArguments, load_candles};
+use super::{Exit, Failure, print, write};
+use crate::engine::ColumnCache;
+use crate::indicators::Source;
+use crate::model::Price;
+use crate::script::series_of;
+use clap::Args;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+#[derive(Debug, Args)]
+pub struct SeriesArguments {
+    #[command(flatten)]
+    data: DataArguments,
+    /// Indicators as scripts write them, such as 'sma(close, 20)' or 'adx(14).plus_di'
+    #[arg(required = true, value_name = "EXPR")]
+    expressions: Vec<String>,
+    /// Where to write the CSV [default: standard output]
+    #[arg(long, value_name = "FILE.csv")]
+    out: Option<PathBuf>,
+}
+
+/// First column `open_time`, then one per expression (and field); an empty cell until warm.
+pub fn series(arguments: &SeriesArguments) -> Result<(), Failure> {
+    let mut columns: Vec<(String, Source)> = Vec::new();
+    for expression in &arguments.expressions {
+        let fields = series_of(expression).map_err(|message| Failure::new(Exit::Usage, message))?;
+        columns.extend(fields);
+    }
+    let loaded = load_candles(None, &arguments.data)?;
+    let candles = Arc::new(loaded.candles);
+    let specs: Vec<_> = columns
+        .iter()
+        .filter_map(|(_, source)| match source {
+            Source::Output { spec, .. } => Some(spec.clone()),
+            Source::Price(_) => None,
+        })
+        .collect();
+    let mut cache = ColumnCache::default();
+    cache.prepare(&candles, &specs);
+
+    let value = |source: &Source, row: usize| match source {
+        Source::Price(price) => price_at(&candles, *price, row),
+        Source::Output { spec, field } => cache.columns(spec).map_or(f64::NAN, |columns| columns[*field][row]),
+    };
+    let failed = |error: std::io::Error| Failure::new(Exit::Failed, error.to_string());
+    let mut csv = csv::Writer::from_writer(Vec::new());
+    let header = std::iter::once("open_time").chain(columns.iter().map(|(name, _)| name.as_str()));
+    csv.write_record(header).map_err(|error| failed(error.into()))?;
+    let mut record = csv::StringRecord::new();
+    for row in 0..candles.len() {
+        record.clear();
+        record.push_field(&candles.open_time[row].to_string());
+        for (_, source) in &columns {
+            let value = value(source, row);
+            record.push_field(&if value.is_nan() { String::new() } else { value.to_string() });
+        }
+        csv.write_record(&record).map_err(|error| failed(error.into()))?;
+    }
+    let bytes = csv.into_inner().map_err(|error| failed(error.into_error()))?;
+    match &arguments.out {
+        Some(path) => write(path, bytes),
+        None => print(&String::from_utf8_lossy(&bytes)),
+    }
+}
+
+fn price_at(candles: &crate::model::Candles, price: Price, row: usize) -> f64 {
+    price.of(&candles.get(row))
+}
