@@ -3,15 +3,119 @@
 //! The column a backtest reads is this same code run over the candles ([`Stream::extend`] with all rows at
 //! once); a live trader feeds it one row at a time. There is no second implementation to differ from.
 //!
-//! [`REGISTRY`] is what scripts and `mista series` see.
+//! [`REGISTRY`] is what scripts and `mista series` see. Values equal those of TA-Lib where it has the function;
+//! `tests/talib/compare.py` measures it and `docs/indicators.md` has the figures.
+//!
+//! Four internal modules carry the arithmetic that many share: `total` (a sum that does not drift), `window` (the last
+//! n values and sums over them), `moments` (mean, variance, correlation), `extreme` (highest and lowest).
+//!
+//! Absent on purpose: SIMD and batch forms of the same formulas. They would be the second implementation.
 
+mod ad;
+mod adosc;
+mod adx;
+mod aroon;
+mod atr;
+mod bollinger;
+mod cci;
+mod cmf;
+mod correlation;
+mod dema;
+mod donchian;
+mod ema;
+mod extreme;
+mod heikin_ashi;
+mod highest;
+mod hma;
+mod ichimoku;
+mod kama;
+mod keltner;
+mod linreg;
+mod lowest;
+mod macd;
+mod mfi;
+mod mom;
+mod moments;
+mod natr;
+mod obv;
+mod percentile;
+mod ppo;
+mod psar;
 mod registry;
+mod rma;
+mod roc;
+mod rsi;
 mod sma;
 mod spec;
+mod stddev;
+mod stoch;
+mod stoch_rsi;
+mod sum;
+mod supertrend;
+mod tema;
+#[cfg(test)]
+mod tests;
+mod total;
+mod trima;
+mod trix;
+mod true_range;
+mod ultosc;
+mod variance;
+mod vwap;
+mod willr;
+mod window;
+mod wma;
+mod zscore;
 
+pub use ad::Ad;
+pub use adosc::Adosc;
+pub use adx::Adx;
+pub use aroon::Aroon;
+pub use atr::Atr;
+pub use bollinger::Bollinger;
+pub use cci::Cci;
+pub use cmf::Cmf;
+pub use correlation::Correlation;
+pub use dema::Dema;
+pub use donchian::Donchian;
+pub use ema::Ema;
+pub use heikin_ashi::HeikinAshi;
+pub use highest::Highest;
+pub use hma::Hma;
+pub use ichimoku::Ichimoku;
+pub use kama::Kama;
+pub use keltner::Keltner;
+pub use linreg::{Linreg, LinregSlope};
+pub use lowest::Lowest;
+pub use macd::Macd;
+pub use mfi::Mfi;
+pub use mom::Mom;
+pub use natr::Natr;
+pub use obv::Obv;
+pub use percentile::Percentile;
+pub use ppo::Ppo;
+pub use psar::Psar;
 pub use registry::{Definition, Parameter, REGISTRY, definition};
+pub use rma::Rma;
+pub use roc::Roc;
+pub use rsi::Rsi;
 pub use sma::Sma;
 pub use spec::{Argument, ArgumentError, Given, Source, Spec};
+pub use stddev::Stddev;
+pub use stoch::Stoch;
+pub use stoch_rsi::StochRsi;
+pub use sum::Sum;
+pub use supertrend::Supertrend;
+pub use tema::Tema;
+pub use trima::Trima;
+pub use trix::Trix;
+pub use true_range::TrueRange;
+pub use ultosc::Ultosc;
+pub use variance::Variance;
+pub use vwap::Vwap;
+pub use willr::Willr;
+pub use wma::Wma;
+pub use zscore::Zscore;
 
 use crate::model::{Candle, Candles};
 use std::ops::Range;
@@ -64,32 +168,44 @@ pub(crate) struct OnPair<I>(pub I);
 /// Wires an indicator over whole candles.
 pub(crate) struct OnCandle<I>(pub I);
 
+/// Appends one row of values, NaN where a field is not warm.
 fn append<F: Fields>(value: Option<F>, out: &mut [Vec<f64>]) {
     for (index, column) in out.iter_mut().enumerate() {
         column.push(value.as_ref().map_or(f64::NAN, |fields| fields.field(index)));
     }
 }
 
+/// Appends a row of values per input. One column is written as a whole: no check of its capacity per row.
+fn append_all<F: Fields>(values: impl ExactSizeIterator<Item = Option<F>>, out: &mut [Vec<f64>]) {
+    if let [column] = out {
+        column.extend(values.map(|value| value.as_ref().map_or(f64::NAN, |fields| fields.field(0))));
+        return;
+    }
+    for column in out.iter_mut() {
+        column.reserve(values.len());
+    }
+    for value in values {
+        append(value, out);
+    }
+}
+
 impl<I: Indicator<Input = f64>> Stream for OnSource<I> {
     fn extend(&mut self, _: &Candles, sources: &[&[f64]], rows: Range<usize>, out: &mut [Vec<f64>]) {
-        for &value in &sources[0][rows] {
-            append(if value.is_nan() { None } else { self.0.update(value) }, out);
-        }
+        let feed = |&value: &f64| if value.is_nan() { None } else { self.0.update(value) };
+        append_all(sources[0][rows].iter().map(feed), out);
     }
 }
 
 impl<I: Indicator<Input = (f64, f64)>> Stream for OnPair<I> {
     fn extend(&mut self, _: &Candles, sources: &[&[f64]], rows: Range<usize>, out: &mut [Vec<f64>]) {
-        for (&a, &b) in sources[0][rows.clone()].iter().zip(&sources[1][rows]) {
-            append(if a.is_nan() || b.is_nan() { None } else { self.0.update((a, b)) }, out);
-        }
+        let feed =
+            |(&a, &b): (&f64, &f64)| if a.is_nan() || b.is_nan() { None } else { self.0.update((a, b)) };
+        append_all(sources[0][rows.clone()].iter().zip(&sources[1][rows]).map(feed), out);
     }
 }
 
 impl<I: Indicator<Input = Candle>> Stream for OnCandle<I> {
     fn extend(&mut self, candles: &Candles, _: &[&[f64]], rows: Range<usize>, out: &mut [Vec<f64>]) {
-        for row in rows {
-            append(self.0.update(candles.get(row)), out);
-        }
+        append_all(rows.map(|row| self.0.update(candles.get(row))), out);
     }
 }

@@ -1,15 +1,23 @@
 //! Simple moving average.
+//!
+//! Formula: Σ of the last n values / n.
+//! Unit: that of the source.
+//! Source: TA-Lib `SMA`.
+//! Cost: O(1).
+//! Warm: row n − 1.
 
 use super::Indicator;
+use super::window::RollingSum;
 
-/// Mean of the last `period` values. TA-Lib: SMA.
+#[derive(Debug, Clone)]
 pub struct Sma {
-    period: usize,
+    sum: RollingSum,
+    n: f64,
 }
 
 impl Sma {
-    pub fn new(period: usize) -> Self {
-        Sma { period }
+    pub fn new(n: usize) -> Self {
+        Sma { sum: RollingSum::new(n), n: n as f64 }
     }
 }
 
@@ -17,8 +25,8 @@ impl Indicator for Sma {
     type Input = f64;
     type Output = f64;
 
-    fn update(&mut self, _input: f64) -> Option<f64> {
-        let _ = self.period;
-        None
+    #[inline]
+    fn update(&mut self, value: f64) -> Option<f64> {
+        self.sum.update(value).map(|sum| sum / self.n)
     }
 }

@@ -152,7 +152,7 @@ fn check(
         (Parameter::Source, Given::Source(source)) => Ok(Argument::Source(source)),
         (Parameter::Source, given) => Err(ArgumentError::NotASource {
             signature: signature(),
-            parameter: parameter.name(),
+            parameter: definition.parameter_name(index),
             index,
             given: given.to_string(),
         }),

@@ -1,0 +1,78 @@
+//! The greatest of the last n values in amortised constant time.
+//!
+//! Values come in blocks of n. A window covers the tail of the previous block and the head of the current one,
+//! so its greatest value is the greater of a suffix maximum (computed once per block, in place, when the block is
+//! complete) and a running prefix maximum: van Herk (1992), Gil and Werman (1993). Less branching than the usual
+//! monotonic deque, and the same bound: 3 comparisons per value.
+//!
+//! For the least value, feed and read negated values.
+
+/// Greatest of the last `n` values. `T` may be a pair `(value, position)`: of equal values the latest then wins.
+#[derive(Debug, Clone)]
+pub(super) struct Extreme<T> {
+    /// Before `next`: values of the current block. From `next` on: suffix maxima of the previous one.
+    slots: Vec<T>,
+    next: usize,
+    prefix: T,
+    least: T,
+    warm: bool,
+}
+
+#[inline]
+fn greater<T: PartialOrd>(a: T, b: T) -> T {
+    if b > a { b } else { a }
+}
+
+impl<T: Copy + PartialOrd> Extreme<T> {
+    /// `least` is a value below all others.
+    pub fn new(n: usize, least: T) -> Self {
+        Extreme { slots: vec![least; n.max(1)], next: 0, prefix: least, least, warm: false }
+    }
+
+    #[inline]
+    pub fn update(&mut self, value: T) -> Option<T> {
+        self.prefix = greater(self.prefix, value);
+        self.slots[self.next] = value;
+        self.next += 1;
+        let greatest = if self.next < self.slots.len() {
+            greater(self.prefix, self.slots[self.next])
+        } else {
+            let whole = self.prefix;
+            self.close_block();
+            whole
+        };
+        if self.warm { Some(greatest) } else { None }
+    }
+
+    fn close_block(&mut self) {
+        let mut suffix = self.least;
+        for slot in self.slots.iter_mut().rev() {
+            suffix = greater(suffix, *slot);
+            *slot = suffix;
+        }
+        self.next = 0;
+        self.prefix = self.least;
+        self.warm = true;
+    }
+}
+
+/// Highest and lowest of the last `n` candles.
+#[derive(Debug, Clone)]
+pub(super) struct Range {
+    highest: Extreme<f64>,
+    lowest: Extreme<f64>,
+}
+
+impl Range {
+    pub fn new(n: usize) -> Self {
+        Range { highest: Extreme::new(n, f64::NEG_INFINITY), lowest: Extreme::new(n, f64::NEG_INFINITY) }
+    }
+
+    /// Takes the next candle's extremes and gives `(highest, lowest)` of the window.
+    #[inline]
+    pub fn update(&mut self, high: f64, low: f64) -> Option<(f64, f64)> {
+        let highest = self.highest.update(high);
+        let lowest = self.lowest.update(-low);
+        Some((highest?, -lowest?))
+    }
+}

@@ -1,0 +1,31 @@
+//! Population standard deviation.
+//!
+//! Formula: √(Σ(x − mean)²/n) over the last n values.
+//! Unit: that of the source.
+//! Source: TA-Lib `STDDEV`.
+//! Cost: O(1), amortised.
+//! Warm: row n − 1.
+
+use super::Indicator;
+use super::moments::Moments;
+
+#[derive(Debug, Clone)]
+pub struct Stddev {
+    moments: Moments,
+}
+
+impl Stddev {
+    pub fn new(n: usize) -> Self {
+        Stddev { moments: Moments::new(n) }
+    }
+}
+
+impl Indicator for Stddev {
+    type Input = f64;
+    type Output = f64;
+
+    #[inline]
+    fn update(&mut self, value: f64) -> Option<f64> {
+        self.moments.update(value).map(|(_, variance)| variance.sqrt())
+    }
+}

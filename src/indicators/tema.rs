@@ -1,0 +1,35 @@
+//! Triple exponential moving average.
+//!
+//! Formula: 3·ema − 3·ema(ema) + ema(ema(ema)), all over n.
+//! Unit: that of the source.
+//! Source: P. G. Mulloy, Stocks & Commodities 12:1 (1994); TA-Lib `TEMA`.
+//! Cost: O(1).
+//! Warm: row 3·(n − 1).
+
+use super::{Ema, Indicator};
+
+#[derive(Debug, Clone)]
+pub struct Tema {
+    first: Ema,
+    second: Ema,
+    third: Ema,
+}
+
+impl Tema {
+    pub fn new(n: usize) -> Self {
+        Tema { first: Ema::new(n), second: Ema::new(n), third: Ema::new(n) }
+    }
+}
+
+impl Indicator for Tema {
+    type Input = f64;
+    type Output = f64;
+
+    #[inline]
+    fn update(&mut self, value: f64) -> Option<f64> {
+        let first = self.first.update(value)?;
+        let second = self.second.update(first)?;
+        let third = self.third.update(second)?;
+        Some(third + (3.0 * first - 3.0 * second))
+    }
+}

@@ -1,0 +1,73 @@
+//! A running total that does not drift.
+//!
+//! A plain `f64` total that values enter and leave keeps the rounding of every step for ever, and of the largest
+//! value it has held. This one keeps that rounding in a second number (Knuth's exact two-sum, 1969), so after
+//! N steps the error is about N·2⁻¹⁰⁶ of the largest value it held: nothing after 10 million candles.
+//!
+//! The chain from one step to the next is a single addition, as in the plain total.
+
+/// A sum held as `high + low`.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Total {
+    high: f64,
+    low: f64,
+}
+
+/// `a + b` rounded, and what the rounding lost.
+#[inline]
+fn two_sum(a: f64, b: f64) -> (f64, f64) {
+    let sum = a + b;
+    let b_part = sum - a;
+    (sum, (a - (sum - b_part)) + (b - b_part))
+}
+
+/// `factor · value` in two parts that add up to it exactly, for whole factors below 2²⁶ (Veltkamp's split).
+#[inline]
+fn exact_product(factor: f64, value: f64) -> (f64, f64) {
+    let scaled = 134_217_729.0 * value;
+    let upper = scaled - (scaled - value);
+    (factor * upper, factor * (value - upper))
+}
+
+impl Total {
+    #[inline]
+    pub fn of(value: f64) -> Self {
+        Total { high: value, low: 0.0 }
+    }
+
+    #[inline]
+    pub fn value(&self) -> f64 {
+        self.high + self.low
+    }
+
+    #[inline]
+    pub fn add(&mut self, value: f64) {
+        let (high, lost) = two_sum(self.high, value);
+        self.high = high;
+        self.low += lost;
+    }
+
+    /// Adds `factor · value` without rounding the product.
+    #[inline]
+    pub fn add_product(&mut self, factor: f64, value: f64) {
+        let (a, b) = exact_product(factor, value);
+        self.add(a);
+        self.add(b);
+    }
+
+    /// Takes all of another total away.
+    #[inline]
+    pub fn subtract(&mut self, other: &Total) {
+        self.add(-other.high);
+        self.low -= other.low;
+    }
+
+    /// Adds `new` and takes `old` away.
+    #[inline]
+    pub fn replace(&mut self, new: f64, old: f64) {
+        let (change, lost_here) = two_sum(new, -old);
+        let (high, lost_there) = two_sum(self.high, change);
+        self.high = high;
+        self.low += lost_here + lost_there;
+    }
+}
