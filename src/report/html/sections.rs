@@ -77,6 +77,7 @@ fn tone(x: f64) -> &'static str {
 pub fn cards(out: &mut String, page: &Page) {
     let m = page.metrics;
     let card = |out: &mut String, label: &str, tone: &str, value: String, more: String| {
+        let [value, more] = [value, more].map(|text| text.replace(" %", "\u{a0}%"));
         let _ = writeln!(
             out,
             "<div class=\"card\"><dt>{label}</dt><dd><b class=\"{tone}\">{value}</b><span>{more}</span></dd></div>"
@@ -102,19 +103,21 @@ pub fn cards(out: &mut String, page: &Page) {
     out.push_str("</dl>\n</section>\n");
 }
 
-pub fn charts(out: &mut String, page: &Page) {
+/// `zooms`: whether single candles appear when the reader zooms in.
+pub fn charts(out: &mut String, page: &Page, zooms: bool) {
     out.push_str("<section id=\"charts\">\n<div class=\"heading\"><h2>Price and trades</h2>");
     out.push_str(
-        "<label class=\"toggle\"><input type=\"checkbox\" id=\"log-scale\"> Logarithmic</label></div>\n",
+        "<label class=\"toggle\"><input type=\"checkbox\" id=\"log-scale\"> Logarithmic scale</label></div>\n",
     );
     let mut notes = Vec::new();
     let per = candles_per_drawn(page);
     if per > 1 {
         notes.push(format!(
-            "One drawn candle stands for {per} candles of {}, merged to draw no more than {}; every figure is \
+            "One drawn candle stands for {per} candles of {}, merged to draw no more than {}{}. Every figure is \
              computed from all {}.",
             Html(&page.interval),
             count(CANDLES_MOST as u64),
+            if zooms { ": zoom in to see each" } else { "" },
             count(page.outcome.range.len() as u64),
         ));
     }
@@ -139,7 +142,7 @@ pub fn charts(out: &mut String, page: &Page) {
 
 fn chart(out: &mut String, id: &str, label: &str) {
     let _ =
-        writeln!(out, "<div class=\"chart\" id=\"chart-{id}\" role=\"img\" aria-label=\"{label}\"></div>");
+        writeln!(out, "<div class=\"chart\" id=\"chart-{id}\" role=\"group\" aria-label=\"{label}\"></div>");
 }
 
 pub fn monthly(out: &mut String, page: &Page) {
