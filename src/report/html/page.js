@@ -186,17 +186,18 @@
   // The range of values between the ends of the view, with a little air.
   function inView(kind, traces, axis) {
     let low = Infinity, high = -Infinity;
+    const log = axis === 'y' && logged(kind);
     for (const trace of traces) {
       if ((trace.yaxis || 'y') !== axis) continue;
       const lows = trace.low || trace.y, highs = trace.high || trace.y;
       trace.x.forEach((x, index) => {
-        if (x < view[0] || x > view[1] || lows[index] === null || (logged(kind) && lows[index] <= 0)) return;
+        if (x < view[0] || x > view[1] || lows[index] === null || (log && lows[index] <= 0)) return;
         low = Math.min(low, lows[index]);
         high = Math.max(high, highs[index]);
       });
     }
     if (kind === 'drawdown') high = 0;
-    if (logged(kind) && axis === 'y') { low = Math.log10(low); high = Math.log10(high); }
+    if (log) { low = Math.log10(low); high = Math.log10(high); }
     if (!isFinite(low) || !isFinite(high)) return undefined;
     const air = (high - low) * 0.05 || Math.abs(high) * 0.01 || 1;
     return [low - air, kind === 'drawdown' ? 0 : high + air];

@@ -5,6 +5,7 @@ use super::charts::{CANDLES_MOST, TRADES_MOST, candles_per_drawn, marked};
 use super::escape::Html;
 use super::trades::minute;
 use crate::engine::{Counts, Reason};
+use crate::model::ExitReason;
 use crate::report::monthly::monthly_returns;
 use crate::report::number::{days, grouped, pct, ratio_or, signed, signed_pct};
 use std::fmt::Write;
@@ -133,11 +134,30 @@ pub fn charts(out: &mut String, page: &Page, zooms: bool) {
         let _ = writeln!(out, "<p class=\"note\">{}</p>", notes.join(" "));
     }
     chart(out, "price", "Candles with entries, exits, stop level and indicators");
+    let shapes: Vec<String> =
+        page.metrics.exits.iter().map(|(reason, _)| format!("{}\u{a0}{reason}", shape(reason))).collect();
+    if !shapes.is_empty() {
+        let _ = writeln!(out, "<p class=\"note key\">Exits: {}</p>", shapes.join(" · "));
+    }
     out.push_str("<h2>Equity against buy and hold</h2>\n");
     chart(out, "equity", "Equity and buy and hold over time");
     out.push_str("<h2>Drawdown</h2>\n");
     chart(out, "drawdown", "Fall from the equity peak in percent over time");
     out.push_str("<noscript><p class=\"note\">The charts need JavaScript; everything else does not.</p></noscript>\n</section>\n");
+}
+
+/// The marker that `page.js` draws for a reason.
+fn shape(reason: ExitReason) -> char {
+    match reason {
+        ExitReason::Signal => '●',
+        ExitReason::Reverse => '◆',
+        ExitReason::StopLoss => '✖',
+        ExitReason::TrailingStop => '✚',
+        ExitReason::TakeProfit => '★',
+        ExitReason::TimeStop => '■',
+        ExitReason::MaxLoss => '⧗',
+        ExitReason::EndOfData => '⬟',
+    }
 }
 
 fn chart(out: &mut String, id: &str, label: &str) {
