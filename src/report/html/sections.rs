@@ -59,7 +59,7 @@ pub fn warnings(out: &mut String, page: &Page) {
         return;
     }
     out.push_str(
-        "<section class=\"warnings\" aria-labelledby=\"warnings\">\n<h2 id=\"warnings\">Mind</h2>\n<ul>\n",
+        "<section class=\"warnings\" aria-labelledby=\"warnings\">\n<h2 id=\"warnings\">Warnings</h2>\n<ul>\n",
     );
     for warning in &page.warnings {
         let _ = writeln!(out, "<li>{}</li>", Html(warning));
