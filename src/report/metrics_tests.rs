@@ -308,3 +308,17 @@ proptest! {
         near(m.max_drawdown_days, ms as f64 / DAY_MS as f64);
     }
 }
+
+/// `cargo test --release -- --ignored a_long_curve` prints how long it takes.
+#[test]
+#[ignore = "a measurement"]
+fn a_long_curve_is_one_cheap_pass() {
+    let positions: Vec<i64> = (0..55_000).collect();
+    let store = candles(HOUR_MS, &positions);
+    let equity: Vec<f64> = positions.iter().map(|&k| 1000.0 + (k as f64 / 300.0).sin() * 100.0).collect();
+    let run = outcome(&equity, (0..500).map(|k| trade((k % 7) as f64 - 3.0)).collect());
+    let started = std::time::Instant::now();
+    let rounds = 1000;
+    let sum: f64 = (0..rounds).map(|_| std::hint::black_box(Metrics::of(&run, &store)).sharpe_ratio).sum();
+    eprintln!("{:?} a run of {} candles ({sum})", started.elapsed() / rounds, positions.len());
+}

@@ -1,6 +1,7 @@
 //! What the charts draw, as the chart library's traces. Colours and layout are the business of `page.js`,
 //! which knows the width and the colour scheme; a trace's `meta` tells it what the trace is.
 
+use super::detail::Detail;
 use super::escape::html;
 use super::{Page, Pane};
 use crate::model::{Direction, Trade};
@@ -25,14 +26,22 @@ pub struct Charts {
     drawdown: Traces,
     /// Titles of the panes below the price, from the top.
     panes: Vec<String>,
+    detail: Option<Detail>,
 }
 
 impl Charts {
     pub fn of(page: &Page) -> Charts {
         let mut panes = Vec::new();
-        let price = price_traces(page, &mut panes);
+        let mut columns = Vec::new();
+        let price = price_traces(page, &mut panes, &mut columns);
         let (equity, drawdown) = equity_traces(page);
-        Charts { price, equity, drawdown, panes: panes.iter().map(|name| html(name)).collect() }
+        let detail = Detail::of(page, &columns);
+        Charts { price, equity, drawdown, panes: panes.iter().map(|name| html(name)).collect(), detail }
+    }
+
+    /// Whether the page carries every candle, to draw where the reader has zoomed in.
+    pub fn zooms(&self) -> bool {
+        self.detail.is_some()
     }
 }
 
@@ -61,7 +70,12 @@ fn axis(pane: usize) -> String {
     if pane == 0 { "y".to_owned() } else { format!("y{}", pane + 1) }
 }
 
-fn price_traces(page: &Page, panes: &mut Vec<String>) -> Traces {
+/// Also gives the names of the panes it needs, and the columns behind its lines, by the index of their trace.
+fn price_traces<'a>(
+    page: &Page<'a>,
+    panes: &mut Vec<String>,
+    columns: &mut Vec<(usize, &'a [f64])>,
+) -> Traces {
     let mut traces = Traces::new();
     let range = page.outcome.range.clone();
     let drawn = merged(page.candles, range.clone(), candles_per_drawn(page));
@@ -83,21 +97,31 @@ fn price_traces(page: &Page, panes: &mut Vec<String>) -> Traces {
     };
     for series in &page.series {
         let values = series.values.get(range.clone()).unwrap_or_default();
-        traces.push(line("line", series.name, times, values).y_axis(axis_of(&series.pane)));
+        columns.push((traces.len(), values));
+        let legend = !titled(&series.pane, series.name);
+        traces
+            .push(line("line", series.name, times, values).y_axis(axis_of(&series.pane)).show_legend(legend));
     }
     for plot in &page.plots {
         let inside = || plot.points.iter().filter(|(row, _)| range.contains(row));
         let (times, values): (Vec<i64>, Vec<f64>) =
             inside().filter_map(|&(row, value)| Some((*page.candles.open_time.get(row)?, value))).unzip();
         let pane = plot_pane(page, plot.name, &values);
-        traces.push(line("plot", plot.name, &times, &values).y_axis(axis_of(&pane)));
+        let legend = !titled(&pane, plot.name);
+        traces.push(line("plot", plot.name, &times, &values).y_axis(axis_of(&pane)).show_legend(legend));
     }
     if page.stops.iter().any(|stop| stop.is_finite()) {
+        columns.insert(0, (traces.len(), page.stops));
         let stops = line("stop", "Stop level", times, page.stops);
         traces.push(stops.line(Line::new().shape(LineShape::Hv)));
     }
     trade_traces(page, &mut traces);
     traces
+}
+
+/// Whether the title of the pane already says what a line is.
+fn titled(pane: &Pane, name: &str) -> bool {
+    matches!(pane, Pane::Own(title) if title == name)
 }
 
 /// Values of the size of prices belong on the price.

@@ -4,6 +4,7 @@
 //! What is drawn is thinned, what is computed is not, and the page says which of the two one looks at.
 
 mod charts;
+mod detail;
 mod escape;
 mod sections;
 mod source;
@@ -14,6 +15,7 @@ mod trades;
 use super::metrics::Metrics;
 use crate::backtest::Outcome;
 use crate::model::{Candles, iso_date};
+use charts::Charts;
 use escape::{Html, json};
 use std::fmt::Write;
 use std::sync::OnceLock;
@@ -116,13 +118,14 @@ pub fn page(page: &Page) -> String {
         Script::Inline => chart_script(),
         Script::Shared(_) => "",
     };
-    let mut out = String::with_capacity(library.len() + (1 << 20));
+    let charts = Charts::of(page);
+    let mut out = String::with_capacity(library.len() + (2 << 20));
     head(&mut out, page);
     out.push_str("<body>\n<main>\n");
     sections::header(&mut out, page);
     sections::warnings(&mut out, page);
     sections::cards(&mut out, page);
-    sections::charts(&mut out, page);
+    sections::charts(&mut out, page, charts.zooms());
     sections::monthly(&mut out, page);
     trades::section(&mut out, page);
     sections::metrics(&mut out, page);
@@ -132,11 +135,7 @@ pub fn page(page: &Page) -> String {
     source::section(&mut out, page);
     sections::provenance(&mut out, page);
     out.push_str("</main>\n");
-    let _ = writeln!(
-        out,
-        r#"<script type="application/json" id="data">{}</script>"#,
-        json(&charts::Charts::of(page))
-    );
+    let _ = writeln!(out, r#"<script type="application/json" id="data">{}</script>"#, json(&charts));
     match &page.script {
         Script::Inline => {
             out.push_str("<script>");

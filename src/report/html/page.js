@@ -14,8 +14,14 @@
   }
 
   // All charts show the same time, so that what is above each other happened together.
-  const times = data.equity[data.equity.length - 1].x, starts = data.price[0].x;
-  const span = starts.length ? [starts[0], times[times.length - 1]] : undefined;
+  const closes = data.equity[data.equity.length - 1].x, opens = data.price[0].x;
+  const first = opens[0] || 0, last = closes[closes.length - 1] || 1;
+  const whole = [first, last + (last - first) * 0.01];
+  let view = whole, box = null;
+
+  // Every candle and line, for when few enough are in view.
+  const DETAIL_MOST = 2500;
+  const detail = data.detail && unpack(data.detail);
 
   const SHAPES = {
     signal: 'circle', reverse: 'diamond', stop_loss: 'x', trailing_stop: 'cross', take_profit: 'star',
@@ -28,11 +34,11 @@
   }
 
   // A trace as it came, in the colours of what it is.
-  function painted(trace, colour, lines) {
+  function painted(trace, colour, lines, size) {
     const t = Object.assign({}, trace);
     const line = (name, width, more) => { t.line = Object.assign({}, trace.line, { color: colour(name), width }, more); };
-    const marker = (name, symbol, size) => {
-      t.marker = { color: colour(name), symbol, size, line: { color: colour('panel'), width: 1 } };
+    const marker = (name, symbol) => {
+      t.marker = { color: colour(name), symbol, size, line: { color: colour('panel'), width: size > 5 ? 1 : 0 } };
     };
     if (t.type === 'candlestick') {
       t.increasing = { line: { color: colour('up'), width: 1 }, fillcolor: colour('up') };
@@ -50,12 +56,13 @@
       case 'stop': line('stop', 1.2, { dash: 'dash' }); break;
       case 'path_won': line('up', 1.2, { dash: 'dot' }); t.legendgroup = 'won'; break;
       case 'path_lost': line('down', 1.2, { dash: 'dot' }); t.legendgroup = 'lost'; break;
-      case 'long': marker('long', 'triangle-up', 9); break;
-      case 'short': marker('short', 'triangle-down', 9); break;
-      case 'won': marker('up', trace.customdata.map(reason => SHAPES[reason] || 'circle'), 8); t.legendgroup = 'won'; break;
-      case 'lost': marker('down', trace.customdata.map(reason => SHAPES[reason] || 'circle'), 8); t.legendgroup = 'lost'; break;
+      case 'long': marker('long', 'triangle-up'); break;
+      case 'short': marker('short', 'triangle-down'); break;
+      case 'won': marker('up', trace.customdata.map(reason => SHAPES[reason] || 'circle')); t.legendgroup = 'won'; break;
+      case 'lost': marker('down', trace.customdata.map(reason => SHAPES[reason] || 'circle')); t.legendgroup = 'lost'; break;
       default:
-        line('line-' + (lines.count++ % 6 + 1), 1.3);
+        // Far away, indicators step back behind the candles.
+        line('line-' + (lines.count++ % 6 + 1), size > 5 ? 1.4 : 1);
     }
     t.hoverlabel = { namelength: -1 };
     return t;
@@ -68,39 +75,47 @@
     }, more);
   }
 
-  function layout(kind, colour, width) {
+  function layout(kind, traces, colour, width) {
     const narrow = width < 560;
     const panes = kind === 'price' ? data.panes : [];
-    const base = { price: narrow ? 330 : 470, equity: narrow ? 240 : 300, drawdown: narrow ? 150 : 180 }[kind];
+    const base = { price: narrow ? 350 : 480, equity: narrow ? 260 : 310, drawdown: narrow ? 180 : 190 }[kind];
     const pane = narrow ? 100 : 120;
-    const height = base + panes.length * pane;
-    const share = panes.length * pane / height;
+    // On a phone the legend goes below the chart: the tools need the room above.
+    const named = kind === 'drawdown' ? 0 : traces.filter(t => t.showlegend !== false && t.type !== 'candlestick').length;
+    const below = narrow ? Math.ceil(named / 2.4) * 26 : 0;
+    const height = base + panes.length * pane + below;
+    const share = panes.length * pane / (base + panes.length * pane);
     const unit = { price: '', equity: '', drawdown: '%' }[kind];
     const result = {
-      width, height, uirevision: 'keep',
+      width, height,
       paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)',
       font: { family: getComputedStyle(document.body).fontFamily, size: narrow ? 11 : 12, color: colour('muted') },
-      margin: { l: 10, r: narrow ? 52 : 66, t: kind === 'drawdown' ? 32 : 10, b: 30 },
+      margin: { l: 10, r: narrow ? 52 : 66, t: narrow || kind === 'drawdown' ? 34 : 10, b: 40 + below },
       modebar: { bgcolor: 'rgba(0,0,0,0)', color: colour('hold'), activecolor: colour('ink') },
       dragmode: coarse ? false : 'zoom',
       hovermode: kind === 'price' ? 'closest' : 'x unified',
       hoverlabel: { bgcolor: colour('panel'), bordercolor: colour('rule'), font: { color: colour('ink') }, align: 'left' },
-      legend: { orientation: 'h', x: 0, xanchor: 'left', y: 1.01, yanchor: 'bottom', bgcolor: 'rgba(0,0,0,0)', font: { color: colour('ink') } },
+      legend: Object.assign({
+        uirevision: 'keep', itemsizing: 'constant', orientation: 'h', x: 0, xanchor: 'left', yanchor: 'bottom',
+        bgcolor: 'rgba(0,0,0,0)', font: { color: colour('ink') }
+      }, narrow ? { y: 0, yref: 'container' } : { y: 1.01 }),
       showlegend: kind !== 'drawdown',
       xaxis: axis(colour, {
-        type: 'date', range: span, rangeslider: { visible: false }, anchor: panes.length ? 'y' + (panes.length + 1) : 'y',
+        type: 'date', range: view, rangeslider: { visible: false }, anchor: panes.length ? 'y' + (panes.length + 1) : 'y',
         nticks: narrow ? 5 : 10, showspikes: kind === 'price', spikemode: 'across', spikethickness: 1, spikedash: 'dot', spikecolor: colour('hold')
       }),
       yaxis: axis(colour, {
         side: 'right', domain: [share ? share + 0.02 : 0, 1], ticksuffix: unit, nticks: kind === 'drawdown' ? 5 : 8,
-        type: logScale.checked && kind !== 'drawdown' ? 'log' : 'linear'
+        type: logged(kind) ? 'log' : 'linear', range: box && box.kind === kind ? box.range : inView(kind, traces, 'y')
       }),
       annotations: []
     };
     panes.forEach((name, index) => {
       const step = share / panes.length;
       const top = share - index * step;
-      result['yaxis' + (index + 2)] = axis(colour, { side: 'right', domain: [top - step + 0.01, top - 0.015], nticks: 4 });
+      result['yaxis' + (index + 2)] = axis(colour, {
+        side: 'right', domain: [top - step + 0.01, top - 0.015], nticks: 5, range: inView(kind, traces, 'y' + (index + 2))
+      });
       result.annotations.push({
         text: name, xref: 'paper', yref: 'paper', x: 0, y: top - 0.015, xanchor: 'left', yanchor: 'top',
         showarrow: false, bgcolor: colour('panel'), borderpad: 2, font: { color: colour('ink'), size: 11 }
@@ -115,66 +130,118 @@
     modeBarButtonsToRemove: ['select2d', 'lasso2d', 'autoScale2d']
   };
 
+  // Detailed columns in place of thinned ones, where the view is narrow enough.
+  function traces(kind, colour) {
+    const lines = { count: 0 };
+    const entries = data.price.filter(t => t.meta === 'long' || t.meta === 'short').flatMap(t => t.x);
+    const marks = entries.filter(x => x >= view[0] && x <= view[1]).length;
+    const size = marks > 250 ? 5 : marks > 80 ? 7 : 11;
+    const painting = data[kind].map(trace => painted(trace, colour, lines, size));
+    if (kind !== 'price' || !detail) return painting;
+    const at = time => { let a = 0, b = detail.x.length; while (a < b) { const m = a + b >> 1; if (detail.x[m] < time) a = m + 1; else b = m; } return a; };
+    const from = Math.max(0, at(view[0]) - 2), to = at(view[1]) + 2;
+    if (to - from > DETAIL_MOST) return painting;
+    const x = detail.x.slice(from, to);
+    Object.assign(painting[0], { x }, detail.candles(from, to));
+    for (const [index, y] of detail.lines) Object.assign(painting[index], { x, y: y.slice(from, to) });
+    return painting;
+  }
+
   function draw(fixed) {
     const colour = palette();
     for (const { kind, div } of charts) {
-      const lines = { count: 0 };
-      const width = fixed || div.clientWidth;
-      Plotly.react(div, data[kind].map(trace => painted(trace, colour, lines)), layout(kind, colour, width), config);
+      const painting = traces(kind, colour);
+      Plotly.react(div, painting, layout(kind, painting, colour, fixed || div.clientWidth), config);
     }
   }
 
-  // The time axes move together, and the value axis follows what is in view.
-  let linking = false;
-  function link() {
-    for (const chart of charts) {
-      chart.div.on('plotly_relayout', event => {
-        if (linking) return;
-        const from = event['xaxis.range[0]'], to = event['xaxis.range[1]'];
-        if (from === undefined && !event['xaxis.autorange']) return;
-        linking = true;
-        const zoomed = event['yaxis.range[0]'] !== undefined;
-        Promise.all(charts.map(other => {
-          const change = from === undefined ? { 'xaxis.autorange': true, 'yaxis.autorange': true } : { 'xaxis.range': [from, to] };
-          if (from !== undefined && !(other === chart && zoomed)) {
-            const range = inView(other.div, Date.parse(utc(from)), Date.parse(utc(to)));
-            if (range) change['yaxis.range'] = range;
-          }
-          if (other === chart && from === undefined) return null;
-          return Plotly.relayout(other.div, change);
-        })).finally(() => { linking = false; });
-      });
-    }
+  function unpack(packed) {
+    const column = ({ first, step, data }) => {
+      const bytes = Uint8Array.from(atob(data), c => c.charCodeAt(0));
+      let reached = first;
+      return Array.from(new Int16Array(bytes.buffer), steps => steps === -32768 ? null : (reached += steps * step));
+    };
+    const x = new Array(packed.rows);
+    packed.starts.forEach(([row, time], index) => {
+      const end = index + 1 < packed.starts.length ? packed.starts[index + 1][0] : packed.rows;
+      for (let k = row; k < end; k++) x[k] = time + (k - row) * packed.step;
+    });
+    const prices = column(packed.candles);
+    const every = (offset, from, to) => {
+      const out = [];
+      for (let row = from; row < Math.min(to, packed.rows); row++) out.push(prices[row * 4 + offset]);
+      return out;
+    };
+    return {
+      x,
+      candles: (from, to) => ({ open: every(0, from, to), high: every(1, from, to), low: every(2, from, to), close: every(3, from, to) }),
+      lines: packed.lines.map(([index, line]) => [index, column(line)])
+    };
   }
 
-  // The chart library writes dates without a zone and means UTC.
-  function utc(date) {
-    return typeof date === 'number' ? new Date(date).toISOString() : date.replace(' ', 'T').replace(/^(\d{4}-\d\d-\d\d)$/, '$1T00:00:00') + 'Z';
+  function logged(kind) {
+    return logScale.checked && kind !== 'drawdown';
   }
 
-  function inView(div, from, to) {
+  // The range of values between the ends of the view, with a little air.
+  function inView(kind, traces, axis) {
     let low = Infinity, high = -Infinity;
-    for (const trace of div.data) {
-      if (trace.yaxis && trace.yaxis !== 'y') continue;
+    const log = axis === 'y' && logged(kind);
+    for (const trace of traces) {
+      if ((trace.yaxis || 'y') !== axis) continue;
       const lows = trace.low || trace.y, highs = trace.high || trace.y;
       trace.x.forEach((x, index) => {
-        if (x < from || x > to || lows[index] === null) return;
+        if (x < view[0] || x > view[1] || lows[index] === null || (log && lows[index] <= 0)) return;
         low = Math.min(low, lows[index]);
         high = Math.max(high, highs[index]);
       });
     }
-    const log = div.layout.yaxis.type === 'log';
+    if (kind === 'drawdown') high = 0;
     if (log) { low = Math.log10(low); high = Math.log10(high); }
-    if (!isFinite(low) || !isFinite(high)) return null;
+    if (!isFinite(low) || !isFinite(high)) return undefined;
     const air = (high - low) * 0.05 || Math.abs(high) * 0.01 || 1;
-    return [low - air, high + air];
+    return [low - air, kind === 'drawdown' ? 0 : high + air];
+  }
+
+  // The time axes move together, and the value axes follow what is in view.
+  function link() {
+    for (const { kind, div } of charts) {
+      div.on('plotly_relayout', event => {
+        const range = name => event[name] || (event[name + '[0]'] === undefined ? null : [event[name + '[0]'], event[name + '[1]']]);
+        const time = range('xaxis.range'), value = range('yaxis.range');
+        if (event['xaxis.autorange']) show(whole);
+        else if (time) show(time.map(milliseconds), value && !same(time) ? { kind, range: value } : null);
+      });
+      div.on('plotly_doubleclick', () => { show(whole); return false; });
+    }
+  }
+
+  function same(time) {
+    return time.map(milliseconds).every((t, index) => t === whole[index]);
+  }
+
+  function show(range, values) {
+    view = range;
+    box = values || null;
+    setTimeout(() => draw());
+  }
+
+  // The chart library writes times without a zone and means UTC.
+  function milliseconds(time) {
+    return typeof time === 'number' ? time : Date.parse((time.length > 10 ? time.replace(' ', 'T') : time + 'T00:00:00') + 'Z');
   }
 
   draw();
   link();
-  logScale.addEventListener('change', () => {
-    draw();
-    for (const { div } of charts) Plotly.relayout(div, { 'yaxis.autorange': true });
+  logScale.addEventListener('change', () => { box = null; draw(); });
+  document.addEventListener('click', event => {
+    const button = event.target.closest('button.go');
+    if (!button) return;
+    const cells = button.closest('tr').cells;
+    const [from, to] = [1, 2].map(column => milliseconds(cells[column].textContent));
+    const air = Math.max((to - from) * 0.6, (last - first) / data.price[0].x.length, 3.6e6 * 6);
+    show([from - air, to + air]);
+    document.getElementById('charts').scrollIntoView();
   });
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => draw());
   let width = innerWidth, waiting;

@@ -5,6 +5,7 @@ use super::charts::{CANDLES_MOST, TRADES_MOST, candles_per_drawn, marked};
 use super::escape::Html;
 use super::trades::minute;
 use crate::engine::{Counts, Reason};
+use crate::model::ExitReason;
 use crate::report::monthly::monthly_returns;
 use crate::report::number::{days, grouped, pct, ratio_or, signed, signed_pct};
 use std::fmt::Write;
@@ -58,7 +59,7 @@ pub fn warnings(out: &mut String, page: &Page) {
         return;
     }
     out.push_str(
-        "<section class=\"warnings\" aria-labelledby=\"warnings\">\n<h2 id=\"warnings\">Mind</h2>\n<ul>\n",
+        "<section class=\"warnings\" aria-labelledby=\"warnings\">\n<h2 id=\"warnings\">Warnings</h2>\n<ul>\n",
     );
     for warning in &page.warnings {
         let _ = writeln!(out, "<li>{}</li>", Html(warning));
@@ -77,6 +78,7 @@ fn tone(x: f64) -> &'static str {
 pub fn cards(out: &mut String, page: &Page) {
     let m = page.metrics;
     let card = |out: &mut String, label: &str, tone: &str, value: String, more: String| {
+        let [value, more] = [value, more].map(|text| text.replace(" %", "\u{a0}%"));
         let _ = writeln!(
             out,
             "<div class=\"card\"><dt>{label}</dt><dd><b class=\"{tone}\">{value}</b><span>{more}</span></dd></div>"
@@ -102,19 +104,21 @@ pub fn cards(out: &mut String, page: &Page) {
     out.push_str("</dl>\n</section>\n");
 }
 
-pub fn charts(out: &mut String, page: &Page) {
+/// `zooms`: whether single candles appear when the reader zooms in.
+pub fn charts(out: &mut String, page: &Page, zooms: bool) {
     out.push_str("<section id=\"charts\">\n<div class=\"heading\"><h2>Price and trades</h2>");
     out.push_str(
-        "<label class=\"toggle\"><input type=\"checkbox\" id=\"log-scale\"> Logarithmic</label></div>\n",
+        "<label class=\"toggle\"><input type=\"checkbox\" id=\"log-scale\"> Logarithmic scale</label></div>\n",
     );
     let mut notes = Vec::new();
     let per = candles_per_drawn(page);
     if per > 1 {
         notes.push(format!(
-            "One drawn candle stands for {per} candles of {}, merged to draw no more than {}; every figure is \
+            "One drawn candle stands for {per} candles of {}, merged to draw no more than {}{}. Every figure is \
              computed from all {}.",
             Html(&page.interval),
             count(CANDLES_MOST as u64),
+            if zooms { ": zoom in to see each" } else { "" },
             count(page.outcome.range.len() as u64),
         ));
     }
@@ -130,6 +134,11 @@ pub fn charts(out: &mut String, page: &Page) {
         let _ = writeln!(out, "<p class=\"note\">{}</p>", notes.join(" "));
     }
     chart(out, "price", "Candles with entries, exits, stop level and indicators");
+    let shapes: Vec<String> =
+        page.metrics.exits.iter().map(|(reason, _)| format!("{}\u{a0}{reason}", shape(reason))).collect();
+    if !shapes.is_empty() {
+        let _ = writeln!(out, "<p class=\"note key\">Exits: {}</p>", shapes.join(" · "));
+    }
     out.push_str("<h2>Equity against buy and hold</h2>\n");
     chart(out, "equity", "Equity and buy and hold over time");
     out.push_str("<h2>Drawdown</h2>\n");
@@ -137,9 +146,23 @@ pub fn charts(out: &mut String, page: &Page) {
     out.push_str("<noscript><p class=\"note\">The charts need JavaScript; everything else does not.</p></noscript>\n</section>\n");
 }
 
+/// The marker that `page.js` draws for a reason.
+fn shape(reason: ExitReason) -> char {
+    match reason {
+        ExitReason::Signal => '●',
+        ExitReason::Reverse => '◆',
+        ExitReason::StopLoss => '✖',
+        ExitReason::TrailingStop => '✚',
+        ExitReason::TakeProfit => '★',
+        ExitReason::TimeStop => '■',
+        ExitReason::MaxLoss => '⧗',
+        ExitReason::EndOfData => '⬟',
+    }
+}
+
 fn chart(out: &mut String, id: &str, label: &str) {
     let _ =
-        writeln!(out, "<div class=\"chart\" id=\"chart-{id}\" role=\"img\" aria-label=\"{label}\"></div>");
+        writeln!(out, "<div class=\"chart\" id=\"chart-{id}\" role=\"group\" aria-label=\"{label}\"></div>");
 }
 
 pub fn monthly(out: &mut String, page: &Page) {

@@ -52,8 +52,9 @@ pub fn section(out: &mut String, page: &Page) {
             count(omitted),
         );
     }
+    out.push_str("<p class=\"note\">Net of commission; held in candles. A heading sorts, a number shows its trade in the chart.</p>\n");
     out.push_str("<div class=\"scroll tall\" role=\"region\" aria-label=\"Trades\" tabindex=\"0\">\n");
-    out.push_str("<table class=\"sortable\">\n<caption>Net of commission; held in candles. Press a heading to sort.</caption>\n<thead><tr>");
+    out.push_str("<table class=\"sortable\">\n<caption class=\"unseen\">Trades</caption>\n<thead><tr>");
     for (name, class) in COLUMNS {
         let _ =
             write!(out, "<th scope=\"col\" class=\"{class}\"><button type=\"button\">{name}</button></th>");
@@ -74,7 +75,7 @@ fn row(out: &mut String, number: usize, trade: &Trade) {
     let tone = if trade.pnl > 0.0 { "up" } else { "down" };
     let _ = write!(
         out,
-        "<tr><td class=n>{number}<td>{}<td>{}<td>{}<td class=n>{}<td class=n>{}<td class=n>{}\
+        "<tr><td class=n><button type=button class=go>{number}</button><td>{}<td>{}<td>{}<td class=n>{}<td class=n>{}<td class=n>{}\
          <td class=\"n {tone}\">{}<td class=\"n {tone}\">{}<td class=n>{}<td>{}{}<td class=notes>",
         minute(trade.entry_time),
         minute(trade.exit_time),
