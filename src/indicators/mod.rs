@@ -195,30 +195,36 @@ struct Seat<I>(Option<I>);
 
 impl<I: Indicator> Seat<I> {
     /// Feeds the inputs and appends a row of values for each, NaN where a field or the whole input is not there.
-    fn run(&mut self, inputs: impl ExactSizeIterator<Item = Option<I::Input>>, out: &mut [Vec<f64>]) {
+    fn run(&mut self, mut inputs: impl ExactSizeIterator<Item = Option<I::Input>>, out: &mut [Vec<f64>]) {
         let Some(mut indicator) = self.0.take() else { return };
-        let rows = inputs.len();
-        let mut columns: [&mut [f64]; FIELDS_MAX] = std::array::from_fn(|_| &mut [][..]);
-        for (column, out) in columns.iter_mut().zip(out) {
-            let from = out.len();
-            out.resize(from + rows, f64::NAN);
-            *column = &mut out[from..];
+        for column in out.iter_mut() {
+            column.reserve(inputs.len());
         }
-        // Plain loops: behind the closures of an iterator chain the indicator would live in memory again.
-        if I::Output::COUNT == 1 {
-            let [column, ..] = columns;
-            for (slot, input) in column.iter_mut().zip(inputs) {
-                let Some(input) = input else { continue };
-                if let Some(value) = indicator.update(input) {
-                    *slot = value.field(0);
-                }
+        while inputs.len() > 0 {
+            // In pieces that stay in the cache between being cleared and being filled.
+            let rows = inputs.len().min(1024);
+            let mut columns: [&mut [f64]; FIELDS_MAX] = std::array::from_fn(|_| &mut [][..]);
+            for (column, out) in columns.iter_mut().zip(out.iter_mut()) {
+                let from = out.len();
+                out.resize(from + rows, f64::NAN);
+                *column = &mut out[from..];
             }
-        } else {
-            for (row, input) in inputs.enumerate() {
-                let Some(input) = input else { continue };
-                let Some(fields) = indicator.update(input) else { continue };
-                for (index, column) in columns.iter_mut().enumerate().take(I::Output::COUNT) {
-                    column[row] = fields.field(index);
+            // Plain loops: behind the closures of an iterator chain the indicator would live in memory again.
+            if I::Output::COUNT == 1 {
+                let [column, ..] = columns;
+                for (slot, input) in column.iter_mut().zip(inputs.by_ref()) {
+                    let Some(input) = input else { continue };
+                    if let Some(value) = indicator.update(input) {
+                        *slot = value.field(0);
+                    }
+                }
+            } else {
+                for (row, input) in inputs.by_ref().take(rows).enumerate() {
+                    let Some(input) = input else { continue };
+                    let Some(fields) = indicator.update(input) else { continue };
+                    for (index, column) in columns.iter_mut().enumerate().take(I::Output::COUNT) {
+                        column[row] = fields.field(index);
+                    }
                 }
             }
         }
