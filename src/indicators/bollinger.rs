@@ -27,7 +27,7 @@ impl Indicator for Bollinger {
     type Input = f64;
     type Output = [f64; 5];
 
-    #[inline]
+    #[inline(always)]
     fn update(&mut self, value: f64) -> Option<[f64; 5]> {
         let (middle, variance) = self.moments.update(value)?;
         let half = self.mult * variance.sqrt();

@@ -29,6 +29,9 @@ impl Indicator for Ema {
 
     #[inline]
     fn update(&mut self, value: f64) -> Option<f64> {
+        if self.n == 1 {
+            return Some(value);
+        }
         if self.seen >= self.n {
             // In this form a flat source gives a flat average, to the last digit, and MACD of it exactly 0.
             self.value += (value - self.value) * self.weight;

@@ -18,18 +18,48 @@ pub(super) struct Extreme<T> {
     warm: bool,
 }
 
-#[inline]
-fn greater<T: PartialOrd>(a: T, b: T) -> T {
-    if b > a { b } else { a }
+/// What can be the greatest of a window.
+pub(super) trait Ranked: Copy {
+    fn is_above(self, other: Self) -> bool;
 }
 
-impl<T: Copy + PartialOrd> Extreme<T> {
+impl Ranked for f64 {
+    #[inline(always)]
+    fn is_above(self, other: Self) -> bool {
+        self > other
+    }
+}
+
+/// A value and its position.
+impl Ranked for (f64, u64) {
+    #[inline(always)]
+    fn is_above(self, other: Self) -> bool {
+        (self.0 > other.0) | ((self.0 == other.0) & (self.1 > other.1))
+    }
+}
+
+#[inline(always)]
+fn greater<T: Ranked>(a: T, b: T) -> T {
+    if b.is_above(a) { b } else { a }
+}
+
+/// Turns the slots of a complete block into its suffix maxima.
+#[inline(never)]
+fn suffix_maxima<T: Ranked>(slots: &mut [T], least: T) {
+    let mut suffix = least;
+    for slot in slots.iter_mut().rev() {
+        suffix = greater(suffix, *slot);
+        *slot = suffix;
+    }
+}
+
+impl<T: Ranked> Extreme<T> {
     /// `least` is a value below all others.
     pub fn new(n: usize, least: T) -> Self {
         Extreme { slots: vec![least; n.max(1)], next: 0, prefix: least, least, warm: false }
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn update(&mut self, value: T) -> Option<T> {
         self.prefix = greater(self.prefix, value);
         self.slots[self.next] = value;
@@ -38,21 +68,13 @@ impl<T: Copy + PartialOrd> Extreme<T> {
             greater(self.prefix, self.slots[self.next])
         } else {
             let whole = self.prefix;
-            self.close_block();
+            suffix_maxima(&mut self.slots, self.least);
+            self.next = 0;
+            self.prefix = self.least;
+            self.warm = true;
             whole
         };
         if self.warm { Some(greatest) } else { None }
-    }
-
-    fn close_block(&mut self) {
-        let mut suffix = self.least;
-        for slot in self.slots.iter_mut().rev() {
-            suffix = greater(suffix, *slot);
-            *slot = suffix;
-        }
-        self.next = 0;
-        self.prefix = self.least;
-        self.warm = true;
     }
 }
 
@@ -69,7 +91,7 @@ impl Range {
     }
 
     /// Takes the next candle's extremes and gives `(highest, lowest)` of the window.
-    #[inline]
+    #[inline(always)]
     pub fn update(&mut self, high: f64, low: f64) -> Option<(f64, f64)> {
         let highest = self.highest.update(high);
         let lowest = self.lowest.update(-low);

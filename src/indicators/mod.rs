@@ -123,6 +123,9 @@ use std::ops::Range;
 /// Longest period an indicator takes (the limit TA-Lib has).
 pub const PERIOD_MAX: usize = 100_000;
 
+/// Most output fields an indicator may have.
+const FIELDS_MAX: usize = 8;
+
 /// A streaming indicator: fed one input per candle, in order.
 pub trait Indicator: Send {
     /// A value of the source (`f64`), of two sources (`(f64, f64)`), or the whole [`Candle`].
@@ -162,50 +165,103 @@ pub trait Stream: Send {
 }
 
 /// Wires an indicator over one source. Rows in which the source is not warm (NaN) are not fed to it.
-pub(crate) struct OnSource<I>(pub I);
+pub(crate) struct OnSource<I>(Seat<I>);
 /// Wires an indicator over two sources; fed once both are warm.
-pub(crate) struct OnPair<I>(pub I);
+pub(crate) struct OnPair<I>(Seat<I>);
 /// Wires an indicator over whole candles.
-pub(crate) struct OnCandle<I>(pub I);
+pub(crate) struct OnCandle<I>(Seat<I>);
 
-/// Appends one row of values, NaN where a field is not warm.
-fn append<F: Fields>(value: Option<F>, out: &mut [Vec<f64>]) {
-    for (index, column) in out.iter_mut().enumerate() {
-        column.push(value.as_ref().map_or(f64::NAN, |fields| fields.field(index)));
+impl<I> OnSource<I> {
+    pub(crate) fn new(indicator: I) -> Self {
+        OnSource(Seat(Some(indicator)))
     }
 }
 
-/// Appends a row of values per input. One column is written as a whole: no check of its capacity per row.
-fn append_all<F: Fields>(values: impl ExactSizeIterator<Item = Option<F>>, out: &mut [Vec<f64>]) {
-    if let [column] = out {
-        column.extend(values.map(|value| value.as_ref().map_or(f64::NAN, |fields| fields.field(0))));
-        return;
+impl<I> OnPair<I> {
+    pub(crate) fn new(indicator: I) -> Self {
+        OnPair(Seat(Some(indicator)))
     }
-    for column in out.iter_mut() {
-        column.reserve(values.len());
+}
+
+impl<I> OnCandle<I> {
+    pub(crate) fn new(indicator: I) -> Self {
+        OnCandle(Seat(Some(indicator)))
     }
-    for value in values {
-        append(value, out);
+}
+
+/// Where an indicator waits between two calls. While it works it is a local variable, so that the compiler can keep
+/// its state in registers: twice as fast over a long column.
+struct Seat<I>(Option<I>);
+
+impl<I: Indicator> Seat<I> {
+    /// Feeds the inputs and appends a row of values for each, NaN where a field or the whole input is not there.
+    fn run(&mut self, mut inputs: impl ExactSizeIterator<Item = Option<I::Input>>, out: &mut [Vec<f64>]) {
+        let Some(mut indicator) = self.0.take() else { return };
+        for column in out.iter_mut() {
+            column.reserve(inputs.len());
+        }
+        while inputs.len() > 0 {
+            // In pieces that stay in the cache between being cleared and being filled.
+            let rows = inputs.len().min(1024);
+            let mut columns: [&mut [f64]; FIELDS_MAX] = std::array::from_fn(|_| &mut [][..]);
+            for (column, out) in columns.iter_mut().zip(out.iter_mut()) {
+                let from = out.len();
+                out.resize(from + rows, f64::NAN);
+                *column = &mut out[from..];
+            }
+            // Plain loops: behind the closures of an iterator chain the indicator would live in memory again.
+            if I::Output::COUNT == 1 {
+                let [column, ..] = columns;
+                for (slot, input) in column.iter_mut().zip(inputs.by_ref()) {
+                    let Some(input) = input else { continue };
+                    if let Some(value) = indicator.update(input) {
+                        *slot = value.field(0);
+                    }
+                }
+            } else {
+                for (row, input) in inputs.by_ref().take(rows).enumerate() {
+                    let Some(input) = input else { continue };
+                    let Some(fields) = indicator.update(input) else { continue };
+                    for (index, column) in columns.iter_mut().enumerate().take(I::Output::COUNT) {
+                        column[row] = fields.field(index);
+                    }
+                }
+            }
+        }
+        self.0 = Some(indicator);
     }
 }
 
 impl<I: Indicator<Input = f64>> Stream for OnSource<I> {
     fn extend(&mut self, _: &Candles, sources: &[&[f64]], rows: Range<usize>, out: &mut [Vec<f64>]) {
-        let feed = |&value: &f64| if value.is_nan() { None } else { self.0.update(value) };
-        append_all(sources[0][rows].iter().map(feed), out);
+        let warm = |&value: &f64| if value.is_nan() { None } else { Some(value) };
+        self.0.run(sources[0][rows].iter().map(warm), out);
     }
 }
 
 impl<I: Indicator<Input = (f64, f64)>> Stream for OnPair<I> {
     fn extend(&mut self, _: &Candles, sources: &[&[f64]], rows: Range<usize>, out: &mut [Vec<f64>]) {
-        let feed =
-            |(&a, &b): (&f64, &f64)| if a.is_nan() || b.is_nan() { None } else { self.0.update((a, b)) };
-        append_all(sources[0][rows.clone()].iter().zip(&sources[1][rows]).map(feed), out);
+        let warm = |(&a, &b): (&f64, &f64)| if a.is_nan() || b.is_nan() { None } else { Some((a, b)) };
+        self.0.run(sources[0][rows.clone()].iter().zip(&sources[1][rows]).map(warm), out);
     }
 }
 
 impl<I: Indicator<Input = Candle>> Stream for OnCandle<I> {
     fn extend(&mut self, candles: &Candles, _: &[&[f64]], rows: Range<usize>, out: &mut [Vec<f64>]) {
-        append_all(rows.map(|row| self.0.update(candles.get(row))), out);
+        // Each column cut to the rows once, so that no access to it has to be checked.
+        let (open_time, close_time) = (&candles.open_time[rows.clone()], &candles.close_time[rows.clone()]);
+        let (open, high) = (&candles.open[rows.clone()], &candles.high[rows.clone()]);
+        let (low, close) = (&candles.low[rows.clone()], &candles.close[rows.clone()]);
+        let volume = &candles.volume[rows.clone()];
+        let candle = |row: usize| Candle {
+            open_time: open_time[row],
+            close_time: close_time[row],
+            open: open[row],
+            high: high[row],
+            low: low[row],
+            close: close[row],
+            volume: volume[row],
+        };
+        self.0.run((0..rows.len()).map(|row| Some(candle(row))), out);
     }
 }

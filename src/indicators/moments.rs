@@ -12,6 +12,8 @@ use super::window::{FlatRun, Window};
 const WANDERED: f64 = 1e-5;
 
 /// The mean of `values`, to the last digit also where they differ by little.
+#[cold]
+#[inline(never)]
 fn mean(values: &[f64], near: f64) -> f64 {
     near + values.iter().map(|value| value - near).sum::<f64>() / values.len() as f64
 }
@@ -46,7 +48,7 @@ impl Distances {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn update(&mut self, value: f64) -> Step {
         if self.anchor.is_nan() {
             self.anchor = value;
@@ -61,25 +63,41 @@ impl Distances {
     }
 
     /// Mean distance from the anchor, mean square of the distances, and variance.
-    #[inline]
+    #[inline(always)]
     fn spread(&self) -> (f64, f64, f64) {
         let mean = self.sum.value() * self.inverse;
         let square = self.squares.value() * self.inverse;
         (mean, square, square - mean * mean)
     }
 
-    #[cold]
-    #[inline(never)]
     fn set_anchor(&mut self, anchor: f64) {
         self.anchor = anchor;
-        self.sum = Total::default();
-        self.squares = Total::default();
-        for value in self.window.values() {
-            let distance = value - anchor;
-            self.sum.add(distance);
-            self.squares.add(distance * distance);
-        }
+        (self.sum, self.squares) = sums_around(self.window.values(), anchor);
     }
+}
+
+/// The sums of distances from an anchor, and of their squares.
+#[cold]
+#[inline(never)]
+fn sums_around(values: &[f64], anchor: f64) -> (Total, Total) {
+    let (mut sum, mut squares) = (Total::default(), Total::default());
+    for value in values {
+        let distance = value - anchor;
+        sum.add(distance);
+        squares.add(distance * distance);
+    }
+    (sum, squares)
+}
+
+/// The sum of the products of distances from two anchors.
+#[cold]
+#[inline(never)]
+fn products_around(a: &[f64], anchor_a: f64, b: &[f64], anchor_b: f64) -> Total {
+    let mut products = Total::default();
+    for (x, y) in a.iter().zip(b) {
+        products.add((x - anchor_a) * (y - anchor_b));
+    }
+    products
 }
 
 /// Mean and population variance of the last `n` values; the variance of a window without movement is exactly 0.
@@ -94,7 +112,7 @@ impl Moments {
     }
 
     /// Takes the next value and gives `(mean, variance)`.
-    #[inline]
+    #[inline(always)]
     pub fn update(&mut self, value: f64) -> Option<(f64, f64)> {
         let distances = &mut self.distances;
         let step = distances.update(value);
@@ -129,7 +147,7 @@ impl PairMoments {
         PairMoments { a: Distances::new(n), b: Distances::new(n), products: Total::default() }
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn update(&mut self, a: f64, b: f64) -> Option<f64> {
         let step_a = self.a.update(a);
         let step_b = self.b.update(b);
@@ -155,14 +173,10 @@ impl PairMoments {
         Some((covariance / scale).clamp(-1.0, 1.0))
     }
 
-    #[cold]
-    #[inline(never)]
     fn set_anchors(&mut self, a: f64, b: f64) {
         self.a.set_anchor(mean(self.a.window.values(), a));
         self.b.set_anchor(mean(self.b.window.values(), b));
-        self.products = Total::default();
-        for (x, y) in self.a.window.values().iter().zip(self.b.window.values()) {
-            self.products.add((x - self.a.anchor) * (y - self.b.anchor));
-        }
+        self.products =
+            products_around(self.a.window.values(), self.a.anchor, self.b.window.values(), self.b.anchor);
     }
 }

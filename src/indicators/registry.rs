@@ -86,11 +86,11 @@ fn real_at(spec: &Spec, index: usize) -> f64 {
 }
 
 fn source<I: Indicator<Input = f64> + 'static>(indicator: I) -> Box<dyn Stream> {
-    Box::new(OnSource(indicator))
+    Box::new(OnSource::new(indicator))
 }
 
 fn candle<I: Indicator<Input = Candle> + 'static>(indicator: I) -> Box<dyn Stream> {
-    Box::new(OnCandle(indicator))
+    Box::new(OnCandle::new(indicator))
 }
 
 /// Every indicator, in the order in which `mista api` lists them. Least periods are those of TA-Lib 0.8.1.
@@ -352,7 +352,7 @@ pub static REGISTRY: &[Definition] = &[
         summary: "Pearson's correlation of the last n pairs, −1 to 1",
         parameters: &[SRC, SRC, period("n", 1)],
         fields: VALUE,
-        build: |spec| Box::new(OnPair(Correlation::new(period_at(spec, 0)))),
+        build: |spec| Box::new(OnPair::new(Correlation::new(period_at(spec, 0)))),
     },
     Definition {
         name: "obv",

@@ -34,7 +34,7 @@ impl Indicator for Rsi {
     #[inline]
     fn update(&mut self, value: f64) -> Option<f64> {
         let change = value - self.last.replace(value)?;
-        let gain = if change > 0.0 { change } else { 0.0 };
+        let gain = change.max(0.0);
         let loss = gain - change;
         if self.seen >= self.n {
             // In this order of operations: the stochastic of a nearly flat RSI depends on its last digits.

@@ -14,7 +14,7 @@ pub(super) struct Total {
 }
 
 /// `a + b` rounded, and what the rounding lost.
-#[inline]
+#[inline(always)]
 fn two_sum(a: f64, b: f64) -> (f64, f64) {
     let sum = a + b;
     let b_part = sum - a;
@@ -22,7 +22,7 @@ fn two_sum(a: f64, b: f64) -> (f64, f64) {
 }
 
 /// `factor · value` in two parts that add up to it exactly, for whole factors below 2²⁶ (Veltkamp's split).
-#[inline]
+#[inline(always)]
 fn exact_product(factor: f64, value: f64) -> (f64, f64) {
     let scaled = 134_217_729.0 * value;
     let upper = scaled - (scaled - value);
@@ -30,17 +30,17 @@ fn exact_product(factor: f64, value: f64) -> (f64, f64) {
 }
 
 impl Total {
-    #[inline]
+    #[inline(always)]
     pub fn of(value: f64) -> Self {
         Total { high: value, low: 0.0 }
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn value(&self) -> f64 {
         self.high + self.low
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn add(&mut self, value: f64) {
         let (high, lost) = two_sum(self.high, value);
         self.high = high;
@@ -48,7 +48,7 @@ impl Total {
     }
 
     /// Adds `factor · value` without rounding the product.
-    #[inline]
+    #[inline(always)]
     pub fn add_product(&mut self, factor: f64, value: f64) {
         let (a, b) = exact_product(factor, value);
         self.add(a);
@@ -56,14 +56,14 @@ impl Total {
     }
 
     /// Takes all of another total away.
-    #[inline]
+    #[inline(always)]
     pub fn subtract(&mut self, other: &Total) {
         self.add(-other.high);
         self.low -= other.low;
     }
 
     /// Adds `new` and takes `old` away.
-    #[inline]
+    #[inline(always)]
     pub fn replace(&mut self, new: f64, old: f64) {
         let (change, lost_here) = two_sum(new, -old);
         let (high, lost_there) = two_sum(self.high, change);

@@ -18,7 +18,7 @@ impl Window {
     }
 
     /// Stores a value and returns the one it displaces: that of `n` values ago, zero while there is none.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, value: f64) -> f64 {
         let slot = &mut self.slots[self.next];
         let old = *slot;
@@ -31,7 +31,7 @@ impl Window {
         old
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn is_full(&self) -> bool {
         self.full
     }
@@ -57,7 +57,7 @@ impl FlatRun {
     }
 
     /// Takes the next value: are the last `n` all equal?
-    #[inline]
+    #[inline(always)]
     pub fn update(&mut self, value: f64) -> bool {
         self.run = if value == self.last { self.run + 1 } else { 1 };
         self.last = value;
@@ -79,7 +79,7 @@ impl RollingSum {
         RollingSum { window: Window::new(n), total: Total::default(), flat: FlatRun::new(n), n: n as f64 }
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn update(&mut self, value: f64) -> Option<f64> {
         let old = self.window.push(value);
         self.total.replace(value, old);
@@ -124,7 +124,7 @@ impl WeightedSum {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn update(&mut self, value: f64) -> Option<Weighted> {
         // One step ages every value by one weight, the newest enters with the full one.
         if self.seen < self.n {
