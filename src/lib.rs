@@ -3,3 +3,4 @@ pub mod backtest;
 pub mod engine;
 pub mod indicators;
 pub mod model;
+pub mod script;
