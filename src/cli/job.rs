@@ -74,7 +74,9 @@ pub struct JobArguments {
 
 fn parse_assignment(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
-        Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.trim().to_owned())),
+        Some((name, value)) if !name.trim().is_empty() => {
+            Ok((name.trim().to_owned(), value.trim().to_owned()))
+        }
         _ => Err("write NAME=VALUE, such as entry_period=30".to_owned()),
     }
 }
@@ -104,7 +106,9 @@ pub fn load_candles(path: Option<&Path>, arguments: &DataArguments) -> Result<Lo
     let options = LoadOptions { interval: arguments.interval, repair: arguments.repair };
     let path = path.or(arguments.data.as_deref());
     if path.is_none() && !Path::new(BUNDLED).exists() {
-        let message = format!("the bundled candles {BUNDLED} are not here: run from the repository's folder, or name a file with --data");
+        let message = format!(
+            "the bundled candles {BUNDLED} are not here: run from the repository's folder, or name a file with --data"
+        );
         return Err(Failure::new(Exit::Data, message));
     }
     Ok(load(path.unwrap_or(Path::new(BUNDLED)), &options)?)
@@ -146,11 +150,8 @@ impl Job {
             );
             return Err(Failure::new(Exit::Usage, message));
         }
-        let symbol = config
-            .symbol
-            .clone()
-            .or_else(|| symbol_of(&loaded.path))
-            .unwrap_or_else(|| "UNKNOWN".to_owned());
+        let symbol =
+            config.symbol.clone().or_else(|| symbol_of(&loaded.path)).unwrap_or_else(|| "UNKNOWN".to_owned());
         let settings = Settings {
             rules: parameters.rules(&symbol),
             limits: parameters.limits(),

@@ -51,7 +51,10 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
 }
 
 /// One run: everything is computed before anything is written.
-pub(super) fn once(arguments: &RunArguments, before: Option<&Metrics>) -> Result<(Metrics, Vec<PathBuf>), Failure> {
+pub(super) fn once(
+    arguments: &RunArguments,
+    before: Option<&Metrics>,
+) -> Result<(Metrics, Vec<PathBuf>), Failure> {
     let mut job = Job::load(&arguments.script, &arguments.job)?;
     let (outcome, trace) = job.run()?;
     let metrics = Metrics::of(&outcome, &job.candles);
@@ -59,7 +62,11 @@ pub(super) fn once(arguments: &RunArguments, before: Option<&Metrics>) -> Result
         .map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
     let mut notes = warnings(&outcome, &job.candles, job.loaded.interval, &metrics);
     if !job.loaded.repaired.is_empty() {
-        notes.push(format!("{} rows were dropped by --repair: {}", job.loaded.repaired.len(), job.loaded.repaired.iter().take(5).map(ToString::to_string).collect::<Vec<_>>().join("; ")));
+        notes.push(format!(
+            "{} rows were dropped by --repair: {}",
+            job.loaded.repaired.len(),
+            job.loaded.repaired.iter().take(5).map(ToString::to_string).collect::<Vec<_>>().join("; ")
+        ));
     }
 
     let failed = |error: std::io::Error| Failure::new(Exit::Failed, error.to_string());
@@ -279,12 +286,32 @@ fn size_text(size: crate::model::Size) -> String {
 /// Whether an indicator's field is a price, to be drawn over the candles.
 fn on_price(spec: &Spec, field: &str) -> bool {
     const PRICES: [&str; 20] = [
-        "sma", "ema", "wma", "dema", "tema", "kama", "trima", "hma", "rma", "bollinger", "keltner", "donchian",
-        "highest", "lowest", "linreg", "vwap", "psar", "supertrend", "ichimoku", "heikin_ashi",
+        "sma",
+        "ema",
+        "wma",
+        "dema",
+        "tema",
+        "kama",
+        "trima",
+        "hma",
+        "rma",
+        "bollinger",
+        "keltner",
+        "donchian",
+        "highest",
+        "lowest",
+        "linreg",
+        "vwap",
+        "psar",
+        "supertrend",
+        "ichimoku",
+        "heikin_ashi",
     ];
     let of_prices = spec.sources().all(|source| match source {
         Source::Price(price) => *price != Price::Volume,
         Source::Output { spec, field } => on_price(spec, spec.definition.fields[*field]),
     });
-    PRICES.contains(&spec.definition.name) && of_prices && !matches!(field, "width" | "percent_b" | "direction")
+    PRICES.contains(&spec.definition.name)
+        && of_prices
+        && !matches!(field, "width" | "percent_b" | "direction")
 }

@@ -43,7 +43,9 @@ pub fn series(arguments: &SeriesArguments) -> Result<(), Failure> {
 
     let value = |source: &Source, row: usize| match source {
         Source::Price(price) => price_at(&candles, *price, row),
-        Source::Output { spec, field } => cache.columns(spec).map_or(f64::NAN, |columns| columns[*field][row]),
+        Source::Output { spec, field } => {
+            cache.columns(spec).map_or(f64::NAN, |columns| columns[*field][row])
+        }
     };
     let failed = |error: std::io::Error| Failure::new(Exit::Failed, error.to_string());
     let mut csv = csv::Writer::from_writer(Vec::new());

@@ -13,7 +13,8 @@ use std::time::Duration;
 const SETTLE: Duration = Duration::from_millis(100);
 
 pub fn watch(arguments: &RunArguments) -> Result<(), Failure> {
-    let failed = |error: notify::Error| Failure::new(Exit::Failed, format!("cannot watch for saves: {error}"));
+    let failed =
+        |error: notify::Error| Failure::new(Exit::Failed, format!("cannot watch for saves: {error}"));
     let (sender, events) = mpsc::channel();
     let mut watcher = notify::recommended_watcher(move |event| {
         // The receiver is gone only when the process ends.

@@ -63,7 +63,9 @@ pub fn load_parameters(path: &Path) -> Result<(Mapping, String), ConfigError> {
     };
     match map.get("parameters") {
         Some(Value::Mapping(inner)) => Ok((inner.clone(), text)),
-        Some(_) => Err(ConfigError::shape(path, "`parameters` must be a map, a `name: value` line per parameter")),
+        Some(_) => {
+            Err(ConfigError::shape(path, "`parameters` must be a map, a `name: value` line per parameter"))
+        }
         None => Ok((map, text)),
     }
 }

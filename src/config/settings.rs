@@ -125,9 +125,14 @@ impl BacktestRunConfig {
                 (None, value) => (value, at(key)),
             };
             match value {
-                Some(value) if !value.is_finite() || value < least || (above && value == least) || value > 1e15 => {
+                Some(value)
+                    if !value.is_finite() || value < least || (above && value == least) || value > 1e15 =>
+                {
                     let bound = if above { "above" } else { "at least" };
-                    Err(ConfigError::new(place, format!("`{key}` must be a number {bound} {least}, {value} given")))
+                    Err(ConfigError::new(
+                        place,
+                        format!("`{key}` must be a number {bound} {least}, {value} given"),
+                    ))
                 }
                 value => Ok(value),
             }
@@ -137,8 +142,14 @@ impl BacktestRunConfig {
             initial_balance: number("balance", overrides.balance, raw.balance, 0.0, true)?
                 .unwrap_or(default.initial_balance),
             costs: Costs {
-                commission_bps: number("commission_bps", overrides.commission_bps, raw.commission_bps, 0.0, false)?
-                    .unwrap_or(default.costs.commission_bps),
+                commission_bps: number(
+                    "commission_bps",
+                    overrides.commission_bps,
+                    raw.commission_bps,
+                    0.0,
+                    false,
+                )?
+                .unwrap_or(default.costs.commission_bps),
                 slippage_bps: number("slippage_bps", overrides.slippage_bps, raw.slippage_bps, 0.0, false)?
                     .unwrap_or(default.costs.slippage_bps),
             },
@@ -147,9 +158,14 @@ impl BacktestRunConfig {
             instrument,
             ..default
         };
-        for (name, bps) in [("commission_bps", settings.costs.commission_bps), ("slippage_bps", settings.costs.slippage_bps)] {
+        for (name, bps) in
+            [("commission_bps", settings.costs.commission_bps), ("slippage_bps", settings.costs.slippage_bps)]
+        {
             if bps >= 10_000.0 {
-                return Err(ConfigError::new(at(name), format!("`{name}` must be below 10000 (100 %), {bps} given")));
+                return Err(ConfigError::new(
+                    at(name),
+                    format!("`{name}` must be below 10000 (100 %), {bps} given"),
+                ));
             }
         }
         let (start, end) = (overrides.start.or(start), overrides.end.or(end));
@@ -157,7 +173,10 @@ impl BacktestRunConfig {
             && start >= end
         {
             let message = "`end` must be later than `start`; the end is exclusive";
-            return Err(ConfigError::new(if overrides.end.is_some() { "--end".into() } else { at("end") }, message));
+            return Err(ConfigError::new(
+                if overrides.end.is_some() { "--end".into() } else { at("end") },
+                message,
+            ));
         }
 
         let mut written = Vec::new();
@@ -171,7 +190,7 @@ impl BacktestRunConfig {
         for (name, value) in &overrides.set {
             written.push((name.clone(), Written::Text(value.clone()), format!("--set {name}={value}")));
         }
-    
+
         Ok(BacktestRunConfig {
             data: overrides.data.clone().or(raw.data),
             detail: overrides.detail.clone().or(raw.detail),
@@ -290,7 +309,6 @@ pub fn parse_size(text: &str) -> Result<Size, String> {
 
 /// Reads an ISO date or time, UTC, as milliseconds.
 pub fn parse_date(text: &str) -> Result<i64, String> {
-    parse_iso(text).ok_or_else(|| {
-        format!("\"{text}\" is not a date: write 2021-03-04 or 2021-03-04T05:00:00Z (UTC)")
-    })
+    parse_iso(text)
+        .ok_or_else(|| format!("\"{text}\" is not a date: write 2021-03-04 or 2021-03-04T05:00:00Z (UTC)"))
 }

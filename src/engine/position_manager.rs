@@ -22,9 +22,9 @@ pub struct Position {
 }
 
 impl Position {
-    /// Candles held at the close of `row`; the entry candle counts.
+    /// Candles held at the close of `row`; the entry candle counts. 0 before its close.
     pub fn candles_held(&self, row: usize) -> usize {
-        row - self.entry_row + 1
+        (row + 1).saturating_sub(self.entry_row)
     }
 
     /// Price change since the entry in our favour, as a fraction; costs aside.

@@ -41,6 +41,8 @@ pub(super) struct TradeView(pub Trade);
 /// Where an item can be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
+    /// A series for indicators, in `init(p)`.
+    Constant,
     /// In `params()`.
     Params,
     /// In `init(p)`.
@@ -78,6 +80,16 @@ pub struct Item {
     pub doc: String,
 }
 
+impl Item {
+    /// `name(a, b)`, or the bare name of what takes no arguments.
+    pub fn signature(&self) -> String {
+        match (self.place, self.arguments.as_slice()) {
+            (Place::Constant | Place::Property | Place::Fill | Place::Trade, _) => self.name.clone(),
+            (_, arguments) => format!("{}({})", self.name, arguments.join(", ")),
+        }
+    }
+}
+
 type Fault = Box<EvalAltResult>;
 type Answer<T> = Result<T, Fault>;
 
@@ -98,7 +110,11 @@ fn number(value: &Dynamic, what: &str) -> Answer<f64> {
 
 fn finite(value: &Dynamic, what: &str) -> Answer<f64> {
     let value = number(value, what)?;
-    if value.is_finite() { Ok(value) } else { Err(fault(format!("{what} must be a finite number, {value} given"))) }
+    if value.is_finite() {
+        Ok(value)
+    } else {
+        Err(fault(format!("{what} must be a finite number, {value} given")))
+    }
 }
 
 /// A Rhai type name in an author's words.
@@ -120,7 +136,14 @@ pub(super) struct Registrar<'a> {
 }
 
 impl Registrar<'_> {
-    fn describe(&mut self, place: Place, name: &str, arguments: &[&'static str], gives: Gives, doc: impl Into<String>) {
+    fn describe(
+        &mut self,
+        place: Place,
+        name: &str,
+        arguments: &[&'static str],
+        gives: Gives,
+        doc: impl Into<String>,
+    ) {
         let doc = doc.into();
         self.items.push(Item { place, name: name.to_owned(), arguments: arguments.to_vec(), gives, doc });
     }
@@ -156,7 +179,7 @@ impl Registrar<'_> {
         for price in Price::ALL {
             module.set_var(price.name(), Declared::Source(Source::Price(price)));
             self.describe(
-                Place::Init,
+                Place::Constant,
                 price.name(),
                 &[],
                 Gives::Series,
@@ -178,9 +201,8 @@ impl Registrar<'_> {
             let default = Value::Float(finite(&default, "the default")?);
             declared_parameter(Kind::Float { least, most }, default, least <= most)
         });
-        engine.register_fn("flag", |default: bool| {
-            declared_parameter(Kind::Flag, Value::Bool(default), true)
-        });
+        engine
+            .register_fn("flag", |default: bool| declared_parameter(Kind::Flag, Value::Bool(default), true));
         engine.register_fn("choice", |default: Dynamic, options: Array| {
             let options = options.iter().map(plain_value).collect::<Option<Vec<_>>>();
             match (plain_value(&default), options) {
@@ -194,7 +216,11 @@ impl Registrar<'_> {
             ("int", &["default", "least", "most"], "a whole number an author or the optimizer may tune"),
             ("float", &["default", "least", "most"], "a number an author or the optimizer may tune"),
             ("flag", &["default"], "true or false"),
-            ("choice", &["default", "options"], "one of some texts, numbers or flags: choice(\"sma\", [\"sma\", \"ema\"])"),
+            (
+                "choice",
+                &["default", "options"],
+                "one of some texts, numbers or flags: choice(\"sma\", [\"sma\", \"ema\"])",
+            ),
         ];
         for (name, arguments, doc) in rows {
             self.describe(Place::Params, name, arguments, Gives::Nothing, doc);
@@ -273,23 +299,35 @@ impl Registrar<'_> {
         for (price, doc) in Price::ALL.into_iter().zip(docs) {
             self.property(price.name(), Gives::Series, doc, move |state| state.series(Series::Price(price)));
         }
-        let close_time =
-            |state: &State| state.data.borrow().candles.close_time.get(state.now.get().row).copied().unwrap_or(0);
+        let close_time = |state: &State| {
+            state.data.borrow().candles.close_time.get(state.now.get().row).copied().unwrap_or(0)
+        };
         self.property("time", Gives::Number, "close time of the candle, UTC milliseconds", close_time);
-        self.property("hour", Gives::Number, "hour of the decision (one millisecond after the close), 0 to 23, UTC", move |s| {
-            hour_of(close_time(s) + 1)
-        });
-        self.property("weekday", Gives::Number, "day of the decision, 1 = Monday to 7 = Sunday, UTC", move |s| {
-            weekday_of(close_time(s) + 1)
-        });
-        self.property("index", Gives::Number, "candles since the first one of the run; 0 for that one", |s| {
-            s.now.get().index as INT
-        });
+        self.property(
+            "hour",
+            Gives::Number,
+            "hour of the decision (one millisecond after the close), 0 to 23, UTC",
+            move |s| hour_of(close_time(s) + 1),
+        );
+        self.property(
+            "weekday",
+            Gives::Number,
+            "day of the decision, 1 = Monday to 7 = Sunday, UTC",
+            move |s| weekday_of(close_time(s) + 1),
+        );
+        self.property(
+            "index",
+            Gives::Number,
+            "candles since the first one of the run; 0 for that one",
+            |s| s.now.get().index as INT,
+        );
 
         let state = self.state.clone();
         self.engine.register_indexer_get(move |value: &mut Dynamic, back: INT| -> Answer<FLOAT> {
             let Some(series) = state.series_of(value) else {
-                return Err(fault("only a series has a history: `ctx.close[1]`, not a number computed from it"));
+                return Err(fault(
+                    "only a series has a history: `ctx.close[1]`, not a number computed from it",
+                ));
             };
             let back = usize::try_from(back).map_err(|_| {
                 fault(format!("[{back}] would be a candle to come; [1] is one candle ago, [0] this one"))
@@ -304,42 +342,76 @@ impl Registrar<'_> {
         self.property("is_flat", Gives::Bool, "whether there is no position", move |s| held(s).is_none());
         self.property("is_long", Gives::Bool, "whether there is a long position", is(Direction::Long));
         self.property("is_short", Gives::Bool, "whether there is a short position", is(Direction::Short));
-        self.property("quantity", Gives::Number, "quantity of the position in base currency, 0 when flat", move |s| {
-            held(s).map_or(0.0, |held| held.quantity)
-        });
+        self.property(
+            "quantity",
+            Gives::Number,
+            "quantity of the position in base currency, 0 when flat",
+            move |s| held(s).map_or(0.0, |held| held.quantity),
+        );
         self.property("entry_price", Gives::Number, "price of the entry fill, NaN when flat", move |s| {
             held(s).map_or(f64::NAN, |held| held.entry_price)
         });
-        self.property("candles_held", Gives::Number, "closes since the entry, the entry candle's own included; 0 when flat", move |s| {
-            held(s).map_or(0, |held| held.candles_held)
-        });
+        self.property(
+            "candles_held",
+            Gives::Number,
+            "closes since the entry, the entry candle's own included; 0 when flat",
+            move |s| held(s).map_or(0, |held| held.candles_held),
+        );
         let profit = |held: super::state::Held, price: f64| {
             held.direction.sign() * (price - held.entry_price) / held.entry_price
         };
-        self.property("profit_pct", Gives::Number, "profit at the close as a fraction of the entry price (0.02 is 2 %), costs aside; 0 when flat", move |s| {
-            held(s).map_or(0.0, |held| profit(held, s.value(Series::Price(Price::Close), 0)))
+        self.property(
+            "profit_pct",
+            Gives::Number,
+            "profit at the close as a fraction of the entry price (0.02 is 2 %), costs aside; 0 when flat",
+            move |s| held(s).map_or(0.0, |held| profit(held, s.value(Series::Price(Price::Close), 0))),
+        );
+        self.property(
+            "peak_profit_pct",
+            Gives::Number,
+            "the best profit_pct seen at any price since the entry",
+            move |s| held(s).map_or(0.0, |held| profit(held, held.protection.peak_price())),
+        );
+        self.property(
+            "stop_price",
+            Gives::Number,
+            "price at which a stop stands now (fixed or trailing, the tighter); NaN without one",
+            move |s| held(s).and_then(|held| held.protection.stop_price()).unwrap_or(f64::NAN),
+        );
+        self.property(
+            "target_price",
+            Gives::Number,
+            "price at which the target stands now; NaN without one",
+            move |s| held(s).and_then(|held| held.protection.target_price()).unwrap_or(f64::NAN),
+        );
+        self.property("allow_short", Gives::Bool, "whether this run may go short", |s| {
+            s.now.get().allow_short
         });
-        self.property("peak_profit_pct", Gives::Number, "the best profit_pct seen at any price since the entry", move |s| {
-            held(s).map_or(0.0, |held| profit(held, held.protection.peak_price()))
-        });
-        self.property("stop_price", Gives::Number, "price at which a stop stands now (fixed or trailing, the tighter); NaN without one", move |s| {
-            held(s).and_then(|held| held.protection.stop_price()).unwrap_or(f64::NAN)
-        });
-        self.property("target_price", Gives::Number, "price at which the target stands now; NaN without one", move |s| {
-            held(s).and_then(|held| held.protection.target_price()).unwrap_or(f64::NAN)
-        });
-        self.property("allow_short", Gives::Bool, "whether this run may go short", |s| s.now.get().allow_short);
-        self.property("equity", Gives::Number, "cash plus the position marked at the close, quote currency", |s| s.now.get().equity);
+        self.property(
+            "equity",
+            Gives::Number,
+            "cash plus the position marked at the close, quote currency",
+            |s| s.now.get().equity,
+        );
         self.property("cash", Gives::Number, "quote currency not in the position", |s| s.now.get().cash);
-        self.property("filters_pass", Gives::Bool, "whether no filter, cool-down or risk limit would veto an entry now", |s| {
-            s.now.get().standing.first().is_none()
-        });
-        self.property("atr_filter_pass", Gives::Bool, "whether the ATR filter would let an entry pass", |s| {
-            !s.now.get().standing.contains(Veto::AtrFilter)
-        });
-        self.property("hours_pass", Gives::Bool, "whether the seasonality filter would let an entry pass", |s| {
-            !s.now.get().standing.contains(Veto::SeasonalityFilter)
-        });
+        self.property(
+            "filters_pass",
+            Gives::Bool,
+            "whether no filter, cool-down or risk limit would veto an entry now",
+            |s| s.now.get().standing.first().is_none(),
+        );
+        self.property(
+            "atr_filter_pass",
+            Gives::Bool,
+            "whether the ATR filter would let an entry pass",
+            |s| !s.now.get().standing.contains(Veto::AtrFilter),
+        );
+        self.property(
+            "hours_pass",
+            Gives::Bool,
+            "whether the seasonality filter would let an entry pass",
+            |s| !s.now.get().standing.contains(Veto::SeasonalityFilter),
+        );
     }
 
     /// Registers `ctx.name(argument)`, which writes into the intents of this call.
@@ -406,15 +478,45 @@ impl Registrar<'_> {
                 Ok(())
             }
         };
-        self.action("size_units", "quantity", "size of this entry: a quantity of base currency", false, size("size_units", Size::Units));
-        self.action("size_quote", "amount", "size of this entry: an amount of quote currency", false, size("size_quote", Size::Quote));
-        self.action("size_equity_pct", "percent", "size of this entry: percent of equity (95 is 95 %)", false, size("size_equity_pct", Size::EquityPct));
-        self.action("size_risk_pct", "percent", "size of this entry: percent of equity lost if the tighter fixed stop is hit", false, size("size_risk_pct", Size::RiskPct));
+        self.action(
+            "size_units",
+            "quantity",
+            "size of this entry: a quantity of base currency",
+            false,
+            size("size_units", Size::Units),
+        );
+        self.action(
+            "size_quote",
+            "amount",
+            "size of this entry: an amount of quote currency",
+            false,
+            size("size_quote", Size::Quote),
+        );
+        self.action(
+            "size_equity_pct",
+            "percent",
+            "size of this entry: percent of equity (95 is 95 %)",
+            false,
+            size("size_equity_pct", Size::EquityPct),
+        );
+        self.action(
+            "size_risk_pct",
+            "percent",
+            "size of this entry: percent of equity lost if the tighter fixed stop is hit",
+            false,
+            size("size_risk_pct", Size::RiskPct),
+        );
 
-        self.action("stop_at", "price", "sets the stop at a price: with an entry it travels along, later it moves the live one", true, |intents, value: Dynamic| {
-            intents.levels.stop_price = Some(finite(&value, "stop_at")?);
-            Ok(())
-        });
+        self.action(
+            "stop_at",
+            "price",
+            "sets the stop at a price: with an entry it travels along, later it moves the live one",
+            true,
+            |intents, value: Dynamic| {
+                intents.levels.stop_price = Some(finite(&value, "stop_at")?);
+                Ok(())
+            },
+        );
         self.action("target_at", "price", "sets the target at a price", true, |intents, value: Dynamic| {
             intents.levels.target_price = Some(finite(&value, "target_at")?);
             Ok(())
@@ -427,40 +529,79 @@ impl Registrar<'_> {
             let most = if below.is_finite() { " and below 1" } else { "" };
             Err(fault(format!("{name} takes a fraction from 0{most} (0.02 is 2 %), {value} given")))
         };
-        self.action("stop_pct", "fraction", "sets a stop this far from the entry price (0.02 is 2 %)", true, move |intents, value: Dynamic| {
-            intents.levels.stop_pct = fraction(&value, "stop_pct", 1.0)?;
-            Ok(())
-        });
-        self.action("target_pct", "fraction", "sets a target this far from the entry price", true, move |intents, value: Dynamic| {
-            intents.levels.target_pct = fraction(&value, "target_pct", f64::INFINITY)?;
-            Ok(())
-        });
-        self.action("trail_pct", "fraction", "lets a stop follow the best price at this distance", true, move |intents, value: Dynamic| {
-            intents.levels.trail_pct = fraction(&value, "trail_pct", 1.0)?;
-            Ok(())
-        });
-        self.action("break_even_after", "fraction", "moves the stop to the entry price once the profit reached this fraction", true, move |intents, value: Dynamic| {
-            intents.levels.break_even_pct = fraction(&value, "break_even_after", f64::INFINITY)?;
-            Ok(())
-        });
-        self.action("log", "text", "writes a line into the run's log and report", true, |intents, text: ImmutableString| {
-            intents.logs.push(text.to_string());
-            Ok(())
-        });
+        self.action(
+            "stop_pct",
+            "fraction",
+            "sets a stop this far from the entry price (0.02 is 2 %)",
+            true,
+            move |intents, value: Dynamic| {
+                intents.levels.stop_pct = fraction(&value, "stop_pct", 1.0)?;
+                Ok(())
+            },
+        );
+        self.action(
+            "target_pct",
+            "fraction",
+            "sets a target this far from the entry price",
+            true,
+            move |intents, value: Dynamic| {
+                intents.levels.target_pct = fraction(&value, "target_pct", f64::INFINITY)?;
+                Ok(())
+            },
+        );
+        self.action(
+            "trail_pct",
+            "fraction",
+            "lets a stop follow the best price at this distance",
+            true,
+            move |intents, value: Dynamic| {
+                intents.levels.trail_pct = fraction(&value, "trail_pct", 1.0)?;
+                Ok(())
+            },
+        );
+        self.action(
+            "break_even_after",
+            "fraction",
+            "moves the stop to the entry price once the profit reached this fraction",
+            true,
+            move |intents, value: Dynamic| {
+                intents.levels.break_even_pct = fraction(&value, "break_even_after", f64::INFINITY)?;
+                Ok(())
+            },
+        );
+        self.action(
+            "log",
+            "text",
+            "writes a line into the run's log and report",
+            true,
+            |intents, text: ImmutableString| {
+                intents.logs.push(text.to_string());
+                Ok(())
+            },
+        );
         let state = self.state.clone();
-        self.engine.register_fn("plot", move |_: &mut Ctx, name: ImmutableString, value: Dynamic| -> Answer<()> {
-            let value = number(&value, "plot")?;
-            let mut plots = state.plots.borrow_mut();
-            let index = plots.iter().position(|plot| *plot == name.as_str()).unwrap_or_else(|| {
-                plots.push(name.to_string());
-                plots.len() - 1
-            });
-            let mut intents = state.intents.borrow_mut();
-            intents.touched = true;
-            intents.plots.push((index, value));
-            Ok(())
-        });
-        self.describe(Place::Action, "plot", &["name", "value"], Gives::Nothing, "draws a value in the report, as a line of that name");
+        self.engine.register_fn(
+            "plot",
+            move |_: &mut Ctx, name: ImmutableString, value: Dynamic| -> Answer<()> {
+                let value = number(&value, "plot")?;
+                let mut plots = state.plots.borrow_mut();
+                let index = plots.iter().position(|plot| *plot == name.as_str()).unwrap_or_else(|| {
+                    plots.push(name.to_string());
+                    plots.len() - 1
+                });
+                let mut intents = state.intents.borrow_mut();
+                intents.touched = true;
+                intents.plots.push((index, value));
+                Ok(())
+            },
+        );
+        self.describe(
+            Place::Action,
+            "plot",
+            &["name", "value"],
+            Gives::Nothing,
+            "draws a value in the report, as a line of that name",
+        );
     }
 
     fn series_functions(&mut self) {
@@ -492,7 +633,11 @@ impl Registrar<'_> {
         self.engine.register_fn("rising", steady(&self.state, true));
         self.engine.register_fn("falling", steady(&self.state, false));
         let rows: [(&str, &[&'static str], &str); 4] = [
-            ("crossed_above", &["a", "b"], "whether a was at or below b one candle ago and is above it now; a and b are series or numbers"),
+            (
+                "crossed_above",
+                &["a", "b"],
+                "whether a was at or below b one candle ago and is above it now; a and b are series or numbers",
+            ),
             ("crossed_below", &["a", "b"], "whether a was at or above b one candle ago and is below it now"),
             ("rising", &["s", "n"], "whether series s rose on each of the last n candles"),
             ("falling", &["s", "n"], "whether series s fell on each of the last n candles"),
@@ -536,9 +681,12 @@ impl Registrar<'_> {
         engine.register_fn("stop_price_pct", |price: Dynamic, pct: Dynamic| -> Answer<FLOAT> {
             Ok(number(&price, "price")? * (1.0 - number(&pct, "pct")?))
         });
-        engine.register_fn("stop_price_atr", |price: Dynamic, atr: Dynamic, mult: Dynamic| -> Answer<FLOAT> {
-            Ok(number(&price, "price")? - number(&mult, "mult")? * number(&atr, "atr")?)
-        });
+        engine.register_fn(
+            "stop_price_atr",
+            |price: Dynamic, atr: Dynamic, mult: Dynamic| -> Answer<FLOAT> {
+                Ok(number(&price, "price")? - number(&mult, "mult")? * number(&atr, "atr")?)
+            },
+        );
         engine.register_fn("take_profit_pct", |price: Dynamic, pct: Dynamic| -> Answer<FLOAT> {
             Ok(number(&price, "price")? * (1.0 + number(&pct, "pct")?))
         });
@@ -558,9 +706,21 @@ impl Registrar<'_> {
             ("exp", &["x"], "e to the power of x"),
             ("is_nan", &["x"], "whether x is not a number, as a read before the first candle gives"),
             ("stop_price_pct", &["price", "pct"], "price × (1 − pct); a negative pct gives a short's stop"),
-            ("stop_price_atr", &["price", "atr", "mult"], "price − mult × atr; a negative mult gives a short's stop"),
-            ("take_profit_pct", &["price", "pct"], "price × (1 + pct); a negative pct gives a short's target"),
-            ("risk_reward", &["entry", "stop", "ratio"], "the target `ratio` times as far from the entry as the stop is, on the other side"),
+            (
+                "stop_price_atr",
+                &["price", "atr", "mult"],
+                "price − mult × atr; a negative mult gives a short's stop",
+            ),
+            (
+                "take_profit_pct",
+                &["price", "pct"],
+                "price × (1 + pct); a negative pct gives a short's target",
+            ),
+            (
+                "risk_reward",
+                &["entry", "stop", "ratio"],
+                "the target `ratio` times as far from the entry as the stop is, on the other side",
+            ),
         ];
         for (name, arguments, doc) in rows {
             let gives = if name == "is_nan" { Gives::Bool } else { Gives::Number };
@@ -694,7 +854,10 @@ pub(super) fn register_entry(engine: &mut Engine, state: &Rc<State>, name: &str,
         };
         let mut slots = write.slots.borrow_mut();
         let wrong = |kind: &str| {
-            Err(fault(format!("state `{owned}` is {kind}, as init declares it; {} given", type_of(value.type_name()))))
+            Err(fault(format!(
+                "state `{owned}` is {kind}, as init declares it; {} given",
+                type_of(value.type_name())
+            )))
         };
         slots[slot] = match slots[slot] {
             Slot::Int(_) => match value.as_int() {

@@ -86,7 +86,9 @@ impl FolderModules {
             return Ok(module.clone());
         }
         // A link could lead outside, whatever the path says.
-        let real = file.canonicalize().map_err(|error| outside(&format!("cannot read {}: {error}", file.display())))?;
+        let real = file
+            .canonicalize()
+            .map_err(|error| outside(&format!("cannot read {}: {error}", file.display())))?;
         let folder = self.folder.canonicalize().map_err(|error| outside(&error.to_string()))?;
         if !real.starts_with(&folder) {
             return Err(outside("it leads outside"));
@@ -99,7 +101,8 @@ impl FolderModules {
         self.loaded.borrow_mut().insert(file.clone(), text.clone());
         let mut ast: AST = engine.compile(&text).map_err(|error| in_module(Box::new(error.into())))?;
         ast.set_source(file.display().to_string());
-        let module: SharedModule = Shared::new(Module::eval_ast_as_new(Scope::new(), &ast, engine).map_err(in_module)?);
+        let module: SharedModule =
+            Shared::new(Module::eval_ast_as_new(Scope::new(), &ast, engine).map_err(in_module)?);
         self.modules.borrow_mut().insert(file, module.clone());
         Ok(module)
     }

@@ -1,25 +1,30 @@
-//! L3: the script host.
+//! L3: strategies as Rhai scripts.
+//!
+//! - [`Script`]: a loaded script; parse, check, parameters, init, and one call per candle. It is the engine's
+//!   [`Strategy`](crate::engine::Strategy).
+//! - `host`: the sandbox. `api`: everything a script can name, described where it is registered.
+//! - `parameters`: what a script may be tuned by, and the base rules every script gets.
+//! - [`lint`], [`diagnostic`]: typos found at load, errors shown as a compiler would.
+//!
+//! The contract is compilable: after `init`, series and state slots are known by name and type, and nothing
+//! else of a script lives from one candle to the next.
 
 mod api;
 mod check;
+pub mod diagnostic;
 mod host;
+pub mod lint;
 mod parameters;
+mod source;
 mod state;
 mod strategy;
-pub mod suggest;
+mod suggest;
 
 pub use api::{Gives, Item, Place};
+pub use check::ScriptError;
 pub use host::{CALL_DEPTH_MAX, COLLECTION_MAX, OPERATIONS_MAX, TEXT_MAX};
-pub use parameters::{Kind, Origin, Parameter, ParameterError, Parameters, Value, Written, base_parameters, parse_hours};
+pub use parameters::{
+    Kind, Origin, Parameter, ParameterError, Parameters, Value, Written, base_parameters, parse_hours,
+};
 pub use state::Slot;
 pub use strategy::{DeclaredAs, Script, series_of};
-
-#[derive(Debug, thiserror::Error)]
-pub enum ScriptError {
-    #[error("{path}: {error}")]
-    Read { path: String, error: String },
-}
-impl ScriptError {
-    fn parse(e: &rhai::ParseError, _: &str, path: &str) -> Self { ScriptError::Read { path: path.into(), error: e.to_string() } }
-    fn run(e: &rhai::EvalAltResult, _: &str, path: &str) -> Self { ScriptError::Read { path: path.into(), error: e.to_string() } }
-}

@@ -28,11 +28,19 @@ impl fmt::Display for Value {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Kind {
     /// A whole number in `[least, most]`.
-    Int { least: i64, most: i64 },
+    Int {
+        least: i64,
+        most: i64,
+    },
     /// A number in `[least, most]`.
-    Float { least: f64, most: f64 },
+    Float {
+        least: f64,
+        most: f64,
+    },
     /// A number at or above 0 and below `below`; 0 is off.
-    Fraction { below: f64 },
+    Fraction {
+        below: f64,
+    },
     Flag,
     /// One of these.
     Choice(Vec<Value>),
@@ -248,7 +256,7 @@ impl Parameters {
             let names = self.entries.iter().map(|entry| entry.name.as_str());
             return Err(ParameterError::Unknown {
                 name: name.to_owned(),
-                closest: crate::script::suggest::closest(name, names).map(str::to_owned),
+                closest: crate::script::suggest::nearest(name, names).map(str::to_owned),
             });
         };
         entry.value = entry.kind.check(written).ok_or_else(|| ParameterError::Value {
@@ -356,9 +364,13 @@ mod tests {
         };
         assert_eq!(
             message("stop_loss_pct", "1.0"),
-            Err("`stop_loss_pct` takes a fraction from 0 to below 1 (0 = off, 0.02 = 2 %), \"1.0\" given".into())
+            Err("`stop_loss_pct` takes a fraction from 0 to below 1 (0 = off, 0.02 = 2 %), \"1.0\" given"
+                .into())
         );
-        assert_eq!(message("stop_los_pct", "0.1"), Err("unknown parameter `stop_los_pct`: did you mean `stop_loss_pct`?".into()));
+        assert_eq!(
+            message("stop_los_pct", "0.1"),
+            Err("unknown parameter `stop_los_pct`: did you mean `stop_loss_pct`?".into())
+        );
         assert!(message("take_profit_pct", "1.5").is_ok());
         assert!(message("cooldown_candles", "-1").is_err());
         assert!(message("max_daily_loss", "NaN").is_err());

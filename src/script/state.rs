@@ -147,8 +147,7 @@ pub(super) struct State {
 impl State {
     pub fn new() -> Self {
         let standing = Standing::default();
-        let now =
-            Now { row: 0, index: 0, equity: 0.0, cash: 0.0, allow_short: false, standing, held: None };
+        let now = Now { row: 0, index: 0, equity: 0.0, cash: 0.0, allow_short: false, standing, held: None };
         State {
             data: RefCell::default(),
             now: Cell::new(now),

@@ -1,10 +1,15 @@
 //! A loaded script as the engine's [`Strategy`]: parse, check, parameters, init, and one call per candle.
 
-use super::api::{Ctx, Declared, DeclaredParameter, FillView, Item, P, Registrar, TradeView, plain_value, register_entry};
+use super::api::{
+    Ctx, Declared, DeclaredParameter, FillView, Item, P, Place, Registrar, TradeView, plain_value,
+    register_entry,
+};
+use super::check::{self, ScriptError};
+use super::diagnostic::{Diagnostic, Sources};
 use super::host::{FolderModules, Imports, sandbox};
+use super::lint::{self, Declaration};
 use super::parameters::{Kind, Origin, Parameter, Parameters, Value, Written, base_parameters};
 use super::state::{Entry, Now, Phase, Slot, State};
-use super::ScriptError;
 use crate::engine::{ColumnCache, DataHandler, Intents, Moment, Rules, Strategy, StrategyFault};
 use crate::indicators::{Source, Spec};
 use crate::model::{Candles, Fill, Trade};
@@ -32,6 +37,11 @@ pub struct Script {
     /// Names that `init` declared, in the order their getters were registered.
     names: Vec<String>,
     specs: Vec<Arc<Spec>>,
+    /// What `params` and `init` declare, by their texts: order and positions.
+    declarations: lint::Declared,
+    /// `on_candle` as statements, to find out where a limit was hit.
+    body: AST,
+    warnings: Vec<Diagnostic>,
     handlers: Handlers,
     global: GlobalRuntimeState,
     caches: Caches,
@@ -50,8 +60,8 @@ impl Script {
     pub fn load(path: &Path) -> Result<Script, ScriptError> {
         let shown = path.display().to_string();
         let source = std::fs::read_to_string(path)
-            .map_err(|error| ScriptError::Read { path: shown.clone(), error: read_error(path, &error) })?;
-        let folder = path.parent().map(Path::to_owned).unwrap_or_else(|| PathBuf::from("."));
+            .map_err(|error| ScriptError::unread(&shown, &read_error(path, &error)))?;
+        let folder = path.parent().map(Path::to_owned).unwrap_or_default();
         Script::compile(&shown, &source, &folder)
     }
 
@@ -65,23 +75,20 @@ impl Script {
         let mut registrar = Registrar { engine: &mut engine, state: state.clone(), items: Vec::new() };
         registrar.all();
         let items = registrar.items;
-        let ast = engine
-            .compile(source)
-            .map_err(|error| ScriptError::parse(&error, source, path))?;
-        super::check::before_run(&ast, source, path, &items)?;
-        let name = Path::new(path).file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-        let global = engine.new_global_runtime_state();
+        let mut ast = engine.compile(source).map_err(|error| ScriptError::parse(&error, source, path))?;
+        ast.set_source(path);
+        // Names that `params` and `init` visibly declare count as known; what they are is checked below.
+        check::findings(&ast, path, &Sources::one(path, source), &check::vocabulary(&items, &[], &[]))?;
+        let name = Path::new(path).file_stem().map(|stem| stem.to_string_lossy().into_owned());
         let has = |name: &str, arguments: usize| {
             ast.iter_functions().any(|function| function.name == name && function.params.len() == arguments)
         };
         let handlers = Handlers { on_fill: has("on_fill", 3), on_exit: has("on_exit", 3) };
         let mut script = Script {
-            name,
+            name: name.unwrap_or_default(),
             path: path.to_owned(),
             source: source.to_owned(),
             imports,
-            engine,
-            ast,
             items,
             declared_parameters: Vec::new(),
             state,
@@ -89,25 +96,43 @@ impl Script {
             parameter_names: Vec::new(),
             names: Vec::new(),
             specs: Vec::new(),
+            declarations: lint::declared(&ast),
+            body: body_of(&ast, "on_candle"),
+            warnings: Vec::new(),
             handlers,
-            global,
+            global: engine.new_global_runtime_state(),
             caches: Caches::new(),
             scope: Scope::new(),
             constants: None,
+            engine,
+            ast,
         };
         script.run_top_level()?;
         script.declare_parameters()?;
         script.prepare(&Parameters::new(script.declared_parameters.clone()))?;
-        script.check_names()?;
+        let vocabulary = check::vocabulary(&script.items, &script.parameter_names, &script.declared());
+        script.warnings = check::findings(&script.ast, path, &script.sources(), &vocabulary)?;
+        script.check_imports()?;
         Ok(script)
+    }
+
+    /// The texts that messages point into: the script and what it imports.
+    fn sources(&self) -> Sources {
+        let mut sources = Sources::one(&self.path, &self.source);
+        for (path, text) in self.imports.borrow().iter() {
+            sources.insert(path.display().to_string(), text);
+        }
+        sources
+    }
+
+    fn error(&self, error: &EvalAltResult) -> ScriptError {
+        ScriptError::run(error, self.sources(), &self.path)
     }
 
     /// Evaluates what stands outside functions: imports and constants.
     fn run_top_level(&mut self) -> Result<(), ScriptError> {
         let mut scope = Scope::new();
-        self.engine
-            .run_ast_with_scope(&mut scope, &self.ast)
-            .map_err(|error| ScriptError::run(&error, &self.source, &self.path))?;
+        self.engine.run_ast_with_scope(&mut scope, &self.ast).map_err(|error| self.error(&error))?;
         let constants: std::collections::BTreeMap<_, _> = scope
             .iter_raw()
             .filter(|(_, constant, _)| *constant)
@@ -125,18 +150,41 @@ impl Script {
         global.lib.push(self.ast.shared_lib().clone());
         global.source = Some(self.path.as_str().into());
         global.constants = self.constants.clone();
-        for (path, alias, position) in super::check::imports(&self.ast) {
+        for (path, alias, position) in lint::imports(&self.ast) {
             let module = self
                 .engine
                 .module_resolver()
                 .resolve(&self.engine, None, &path, position)
-                .map_err(|error| ScriptError::run(&error, &self.source, &self.path))?;
+                .map_err(|error| self.error(&error))?;
             global.push_import(alias, module);
         }
         self.global = global;
         self.caches = Caches::new();
         self.scope = Scope::new();
         Ok(())
+    }
+
+    /// Typos in imported files.
+    fn check_imports(&mut self) -> Result<(), ScriptError> {
+        let vocabulary = check::vocabulary(&self.items, &self.parameter_names, &self.declared());
+        for (path, text) in self.imported() {
+            let shown = path.display().to_string();
+            let mut ast =
+                self.engine.compile(&text).map_err(|error| ScriptError::parse(&error, &text, &shown))?;
+            ast.set_source(shown.as_str());
+            self.warnings.extend(check::module_findings(&ast, &shown, &self.sources(), &vocabulary)?);
+        }
+        Ok(())
+    }
+
+    /// What the linter thinks is not as its author meant it.
+    pub fn warnings(&self) -> &[Diagnostic] {
+        &self.warnings
+    }
+
+    /// The warnings as a compiler would show them.
+    pub fn render_warnings(&self, coloured: bool) -> String {
+        ScriptError::new(self.warnings.clone(), self.sources()).render(coloured)
     }
 
     fn has_function(&self, name: &str, arguments: usize) -> bool {
@@ -159,21 +207,18 @@ impl Script {
 
     fn declare_parameters(&mut self) -> Result<(), ScriptError> {
         if self.has_function("params", 0) {
-            let value = self.call("params", &mut []).map_err(|e| ScriptError::run(&e, &self.source, &self.path))?;
+            let value = self.call("params", &mut []).map_err(|error| self.error(&error))?;
             let map = value.try_cast::<Map>().ok_or_else(|| {
-                super::check::at_function(&self.ast, &self.source, &self.path, "params", "`params` must return a map: `#{ period: int(20, 5, 100) }`")
+                let text = "`params` must return a map: `#{ period: int(20, 5, 100) }`";
+                ScriptError::function("params", self.sources(), &self.path, text)
             })?;
             let base = base_parameters();
-            let order = super::check::declared(&self.ast, "params");
-            let position_of = |name: &str| order.iter().position(|(declared, ..)| declared == name).unwrap_or(usize::MAX);
-            let mut names: Vec<&rhai::Identifier> = map.keys().collect();
-            names.sort_by_key(|name| position_of(name));
+            let order = &self.declarations.params;
             let mut own = Vec::new();
-            for name in names {
-                let value = &map[name.as_str()];
-                let base = base.iter().find(|base| base.name == name.as_str());
-                let parameter = declared_parameter(name, value, base)
-                    .map_err(|text| super::check::at_declared(&order, name, &self.source, &self.path, &text))?;
+            for name in in_order(&map, order) {
+                let base = base.iter().find(|base| base.name == name);
+                let parameter = declared_parameter(&name, &map[name.as_str()], base)
+                    .map_err(|text| ScriptError::declared(order, &name, self.sources(), &self.path, &text))?;
                 own.push(parameter);
             }
             self.declared_parameters = own;
@@ -209,17 +254,13 @@ impl Script {
         self.state.phase.set(Phase::Load);
         let mut map = Map::new();
         if self.has_function("init", 1) {
-            let value = self
-                .call("init", &mut [Dynamic::from(P)])
-                .map_err(|error| ScriptError::run(&error, &self.source, &self.path))?;
+            let value = self.call("init", &mut [Dynamic::from(P)]).map_err(|error| self.error(&error))?;
             map = value.try_cast::<Map>().ok_or_else(|| {
-                super::check::at_function(&self.ast, &self.source, &self.path, "init", "`init` must return a map: `#{ fast: ema(close, p.fast_period) }`")
+                let text = "`init` must return a map: `#{ fast: ema(close, p.fast_period) }`";
+                ScriptError::function("init", self.sources(), &self.path, text)
             })?;
         }
-        let order = super::check::declared(&self.ast, "init");
-        let position_of = |name: &str| order.iter().position(|(declared, ..)| declared == name).unwrap_or(usize::MAX);
-        let mut names: Vec<String> = map.keys().map(|name| name.to_string()).collect();
-        names.sort_by_key(|name| position_of(name));
+        let names = in_order(&map, &self.declarations.init);
         self.specs.clear();
         let mut slots = Vec::new();
         let mut columns = 0;
@@ -227,10 +268,13 @@ impl Script {
         // A name that an earlier init declared and this one did not is off.
         let mut entries = vec![Entry::Off; self.names.len()];
         for name in names {
-            let refuse = |text: String| super::check::at_declared(&order, &name, &self.source, &self.path, &text);
-            if self.items.iter().any(|item| {
-                item.name == name && matches!(item.place, super::Place::Property | super::Place::Action)
-            }) {
+            let sources = self.sources();
+            let refuse = |text: String| {
+                ScriptError::declared(&self.declarations.init, &name, sources.clone(), &self.path, &text)
+            };
+            let taken =
+                |item: &Item| item.name == name && matches!(item.place, Place::Property | Place::Action);
+            if self.items.iter().any(taken) {
                 return Err(refuse(format!("`{name}` is a built-in of ctx: choose another name")));
             }
             let value = &map[name.as_str()];
@@ -246,7 +290,9 @@ impl Script {
             let entry = if let Some(declared) = value.clone().try_cast::<Declared>() {
                 match declared {
                     Declared::Source(Source::Price(price)) => Entry::Price(price),
-                    Declared::Source(Source::Output { spec, field }) => Entry::Series(column_of(&spec) + field),
+                    Declared::Source(Source::Output { spec, field }) => {
+                        Entry::Series(column_of(&spec) + field)
+                    }
                     Declared::Multi(spec) => Entry::Multi(column_of(&spec), spec),
                 }
             } else if value.is_unit() {
@@ -279,11 +325,6 @@ impl Script {
         *self.state.entries.borrow_mut() = entries;
         *self.state.slots.borrow_mut() = slots;
         Ok(())
-    }
-
-    /// With everything declared: typos in the handlers.
-    fn check_names(&self) -> Result<(), ScriptError> {
-        super::check::names(&self.ast, &self.source, &self.path, &self.items, &self.parameter_names, &self.declared())
     }
 
     /// What `init` declared: names, and the fields of those that have several.
@@ -385,13 +426,59 @@ impl Script {
         match result {
             Ok(_) => Ok(()),
             Err(error) => {
-                intents.clear();
+                *intents = Intents::default();
                 before.restore(&mut self.state.slots.borrow_mut());
-                let error = ScriptError::run(&error, &self.source, &self.path);
-                Err(StrategyFault { message: error.to_string() })
+                let error = if error.position().is_none() { self.locate(error, phase) } else { error };
+                before.restore(&mut self.state.slots.borrow_mut());
+                *self.state.intents.borrow_mut() = Intents::default();
+                Err(StrategyFault { message: self.error(&error).to_string() })
             }
         }
     }
+
+    /// Rhai gives no position for a limit that is hit inside a called function. Run as plain statements, the
+    /// same candle fails at the same place, and says where.
+    fn locate(&mut self, error: Box<EvalAltResult>, phase: Phase) -> Box<EvalAltResult> {
+        if phase != Phase::Candle {
+            return error;
+        }
+        let Some(function) = self.ast.iter_functions().find(|function| function.name == "on_candle") else {
+            return error;
+        };
+        let mut scope = Scope::new();
+        let arguments = [Dynamic::from(Ctx), Dynamic::from(P)];
+        for (name, argument) in function.params.iter().zip(arguments) {
+            scope.push_dynamic(*name, argument);
+        }
+        match self.engine.run_ast_with_scope(&mut scope, &self.body) {
+            Err(located) if !located.position().is_none() => located,
+            _ => error,
+        }
+    }
+}
+
+/// The names in a map, in the order in which the script's text declares them.
+fn in_order(map: &Map, declarations: &[Declaration]) -> Vec<String> {
+    let position_of = |name: &str| {
+        declarations.iter().position(|declaration| declaration.name == name).unwrap_or(usize::MAX)
+    };
+    let mut names: Vec<String> = map.keys().map(ToString::to_string).collect();
+    names.sort_by_key(|name| position_of(name));
+    names
+}
+
+/// The statements of a function as a script of their own, with the same functions to call.
+fn body_of(ast: &AST, name: &str) -> AST {
+    let mut only = ast.clone_functions_only();
+    only.retain_functions(|_, _, function, _| function == name);
+    let mut statements = Vec::new();
+    only.walk(&mut |path: &[rhai::ASTNode]| {
+        if let [rhai::ASTNode::Stmt(statement)] = path {
+            statements.push((*statement).clone());
+        }
+        true
+    });
+    AST::new(statements, ast.shared_lib().clone())
 }
 
 /// What a name of `init` turned out to be.
@@ -485,7 +572,8 @@ impl Strategy for Script {
 fn declared_parameter(name: &str, value: &Dynamic, base: Option<&Parameter>) -> Result<Parameter, String> {
     if let Some(declared) = value.clone().try_cast::<DeclaredParameter>() {
         if let Some(base) = base {
-            let fits = |kind: &Kind| matches!(kind, Kind::Int { .. }) == matches!(base.kind, Kind::Int { .. });
+            let fits =
+                |kind: &Kind| matches!(kind, Kind::Int { .. }) == matches!(base.kind, Kind::Int { .. });
             if !fits(&declared.kind) || base.kind.check(&Written::Value(declared.default.clone())).is_none() {
                 return Err(format!("`{name}` is a base parameter: it takes {}", base.kind));
             }
@@ -512,7 +600,9 @@ fn declared_parameter(name: &str, value: &Dynamic, base: Option<&Parameter>) -> 
 
 fn read_error(path: &Path, error: &std::io::Error) -> String {
     match error.kind() {
-        std::io::ErrorKind::NotFound => "there is no such file; `mista new NAME` writes a new script".to_owned(),
+        std::io::ErrorKind::NotFound => {
+            "there is no such file; `mista new NAME` writes a new script".to_owned()
+        }
         std::io::ErrorKind::InvalidData => "it is not a text in UTF-8: is it a script?".to_owned(),
         _ if path.is_dir() => "it is a folder; name a .rhai file in it".to_owned(),
         _ => error.to_string(),
@@ -524,9 +614,9 @@ pub fn series_of(expression: &str) -> Result<Vec<(String, Source)>, String> {
     let mut engine = sandbox();
     let state = Rc::new(State::new());
     Registrar { engine: &mut engine, state, items: Vec::new() }.all();
-    let value: Dynamic = engine
-        .eval_expression(expression)
-        .map_err(|error| format!("`{expression}`: {error}. Write an indicator as a script does: sma(close, 20)"))?;
+    let value: Dynamic = engine.eval_expression(expression).map_err(|error| {
+        format!("`{expression}`: {error}. Write an indicator as a script does: sma(close, 20)")
+    })?;
     match value.try_cast::<Declared>() {
         Some(Declared::Source(source)) => Ok(vec![(expression.to_owned(), source)]),
         Some(Declared::Multi(spec)) => Ok(spec
@@ -534,8 +624,12 @@ pub fn series_of(expression: &str) -> Result<Vec<(String, Source)>, String> {
             .fields
             .iter()
             .enumerate()
-            .map(|(field, name)| (format!("{expression}.{name}"), Source::Output { spec: spec.clone(), field }))
+            .map(|(field, name)| {
+                (format!("{expression}.{name}"), Source::Output { spec: spec.clone(), field })
+            })
             .collect()),
-        None => Err(format!("`{expression}` is not an indicator: write one as a script does, sma(close, 20)")),
+        None => {
+            Err(format!("`{expression}` is not an indicator: write one as a script does, sma(close, 20)"))
+        }
     }
 }

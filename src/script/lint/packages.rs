@@ -1,0 +1,42 @@
+//! Names of the functions in Rhai's own packages, for [`Vocabulary::builtins`](super::Vocabulary::builtins).
+//!
+//! Rhai lists them only with its feature `metadata`; these are 1.27's. A package not registered is a list not
+//! taken. `print`, `debug`, `sleep` and `exit`, which a strategy may not use, are left out.
+
+pub const ARITHMETIC: &[&str] = &["abs", "is_even", "is_odd", "is_zero", "sign"];
+
+#[rustfmt::skip]
+pub const MATH: &[&str] = &[
+    "acos", "acosh", "asin", "asinh", "atan", "atanh", "ceiling", "cos", "cosh", "exp", "floor", "fraction",
+    "hypot", "int", "is_finite", "is_infinite", "is_nan", "ln", "log", "parse_float", "parse_int", "round", "sin",
+    "sinh", "sqrt", "tan", "tanh", "to_degrees", "to_float", "to_int", "to_radians",
+];
+
+pub const LOGIC: &[&str] = &["max", "min"];
+
+#[rustfmt::skip]
+pub const STRINGS: &[&str] = &[
+    "append", "bytes", "chars", "clear", "contains", "crop", "ends_with", "get", "index_of", "is_empty", "len",
+    "make_lower", "make_upper", "max", "min", "pad", "pop", "remove", "replace", "set", "split", "split_rev",
+    "starts_with", "sub_string", "to_binary", "to_chars", "to_debug", "to_hex", "to_int", "to_lower", "to_octal",
+    "to_string", "to_upper", "trim", "truncate",
+];
+
+#[rustfmt::skip]
+pub const ARRAYS: &[&str] = &[
+    "all", "append", "chop", "clear", "contains", "dedup", "drain", "extract", "filter", "find", "find_map",
+    "for_each", "get", "index_of", "insert", "is_empty", "len", "map", "order", "order_by", "order_desc", "pad",
+    "pop", "push", "reduce", "reduce_rev", "remove", "retain", "reverse", "set", "shift", "some", "sort", "sort_by",
+    "sort_desc", "splice", "split", "truncate", "zip",
+];
+
+#[rustfmt::skip]
+pub const MAPS: &[&str] = &[
+    "clear", "contains", "drain", "fill_with", "filter", "get", "is_empty", "keys", "len", "map", "mixin", "remove",
+    "retain", "set", "values",
+];
+
+pub const ITERATORS: &[&str] =
+    &["bits", "chars", "contains", "end", "is_empty", "is_exclusive", "is_inclusive", "range", "start"];
+
+pub const LANGUAGE: &[&str] = &["is_anonymous", "name", "set_tag", "tag", "take"];
