@@ -433,7 +433,7 @@ fn values_do_not_drift() {
 }
 
 #[test]
-#[ignore = "ten million candles through twenty indicators: a minute in a release build"]
+#[ignore = "ten million candles through twenty indicators: ten seconds in a release build"]
 fn values_do_not_drift_in_ten_million_candles() {
     check_drift(1_000);
 }
