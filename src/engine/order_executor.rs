@@ -121,7 +121,9 @@ impl OrderExecutor {
         // The shortest text of a float is the number its author meant: 0.3 is three steps of 0.1.
         let exact = Decimal::from_str(&quantity.to_string()).unwrap_or(Decimal::MAX);
         let step = instrument.step_size;
-        let floored = if step.is_zero() { exact } else { (exact / step).floor() * step };
+        // More steps than a decimal can count: flooring to one of them changes no digit that is there.
+        let floor = || exact.checked_div(step)?.floor().checked_mul(step);
+        let floored = if step.is_zero() { exact } else { floor().unwrap_or(exact) };
         if floored.is_zero() {
             return Err(Refusal::ZeroQuantity);
         }
