@@ -1,1 +1,8 @@
-fn main() {}
+//! Integration tests: a table of contents. What each module proves stands at its top; docs/testing.md says
+//! how to review a snapshot.
+
+mod determinism;
+mod ledger;
+mod protection;
+mod strategies;
+mod support;
