@@ -1,8 +1,10 @@
 //! Integration tests: a table of contents. What each module proves stands at its top; docs/testing.md says
 //! how to review a snapshot.
 
+mod architecture;
 mod determinism;
 mod ledger;
+mod property;
 mod protection;
 mod strategies;
 mod support;
