@@ -4,6 +4,7 @@ mod api;
 mod arguments;
 mod check;
 mod new;
+mod outputs;
 mod run;
 mod series;
 mod watch;

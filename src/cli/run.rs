@@ -1,7 +1,7 @@
 //! `mista run`: backtest a script, print the result, write what was asked for.
 
 use super::arguments::JobArguments;
-use super::{Exit, Failure, print, watch, write};
+use super::{Exit, Failure, outputs, print, watch, write};
 use crate::backtest::{Outcome, Trace};
 use crate::indicators::{Source, Spec};
 use crate::job::Job;
@@ -57,6 +57,9 @@ pub(super) fn once(
     before: Option<&Metrics>,
 ) -> Result<(Metrics, Vec<PathBuf>), Failure> {
     let mut job = arguments.job.load(&arguments.script)?;
+    let report =
+        (!arguments.no_report).then(|| arguments.report.clone().unwrap_or_else(|| default_report(&job)));
+    check_outputs(arguments, report.as_deref(), &job)?;
     let (outcome, trace) = job.run()?;
     let metrics = Metrics::of(&outcome, &job.candles);
     let ledger = Ledger::of(&outcome, job.settings.costs.commission_bps)
@@ -71,26 +74,28 @@ pub(super) fn once(
     }
 
     let failed = |error: std::io::Error| Failure::new(Exit::Failed, error.to_string());
-    let mut files: Vec<(&str, String)> = Vec::new();
+    let mut files: Vec<(&str, &Path, Vec<u8>)> = Vec::new();
     if let Some(path) = &arguments.trades {
         let mut bytes = Vec::new();
         csv::write_trades(&mut bytes, &ledger).map_err(failed)?;
-        write(path, bytes)?;
-        files.push(("trades", path.display().to_string()));
+        files.push(("trades", path, bytes));
     }
     if let Some(path) = &arguments.equity {
         let times = &job.candles.close_time[job.rows.clone()];
         let points = times.iter().zip(&outcome.equity).map(|(&time, &equity)| EquityPoint { time, equity });
         let mut bytes = Vec::new();
         csv::write_equity(&mut bytes, points).map_err(failed)?;
+        files.push(("equity", path, bytes));
+    }
+    if let Some(path) = &report {
+        let page = html(&job, &outcome, &trace, &metrics, &notes, arguments.trades.as_deref());
+        files.push(("report", path, page.into_bytes()));
+    }
+    for (_, path, bytes) in &files {
         write(path, bytes)?;
-        files.push(("equity", path.display().to_string()));
     }
-    if !arguments.no_report {
-        let path = arguments.report.clone().unwrap_or_else(|| default_report(&job));
-        write(&path, html(&job, &outcome, &trace, &metrics, &notes, arguments.trades.as_deref()))?;
-        files.push(("report", path.display().to_string()));
-    }
+    let files: Vec<(&str, String)> =
+        files.iter().map(|(what, path, _)| (*what, path.display().to_string())).collect();
 
     if arguments.json {
         let text = serde_json::to_string_pretty(&as_json(&job, &metrics, &notes))
@@ -121,6 +126,24 @@ pub(super) fn once(
     used.extend(job.script.imported().into_iter().map(|(path, _)| path));
     used.extend([&arguments.job.config, &arguments.job.params].into_iter().flatten().cloned());
     Ok((metrics, used))
+}
+
+fn check_outputs(arguments: &RunArguments, report: Option<&Path>, job: &Job) -> Result<(), Failure> {
+    let wanted = [
+        ("--trades", arguments.trades.as_deref()),
+        ("--equity", arguments.equity.as_deref()),
+        ("--report", report),
+    ];
+    let outputs: Vec<outputs::Named<'_>> =
+        wanted.into_iter().filter_map(|(flag, path)| path.map(|path| (flag, path))).collect();
+    let imported = job.script.imported();
+    let mut inputs: Vec<outputs::Named<'_>> =
+        vec![("the script", &arguments.script), ("the candles", &job.loaded.path)];
+    inputs.extend(imported.iter().map(|(path, _)| ("an imported script", path.as_path())));
+    inputs.extend(job.detail.iter().map(|detail| ("the finer candles", detail.path.as_path())));
+    inputs.extend(arguments.job.config.iter().map(|path| ("the settings", path.as_path())));
+    inputs.extend(arguments.job.params.iter().map(|path| ("the parameter file", path.as_path())));
+    outputs::check(&outputs, &inputs)
 }
 
 /// Which tier executed the script.
