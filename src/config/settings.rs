@@ -39,13 +39,38 @@ impl ConfigError {
             return ConfigError::new(path.display().to_string(), text);
         };
         let place = format!("{}:{}:{}", path.display(), location.line(), location.column());
-        let message = text.split(" at line ").next().unwrap_or(&text).to_owned();
-        ConfigError::new(place, message)
+        let message = text.split(" at line ").next().unwrap_or(&text);
+        ConfigError::new(place, in_plain_words(message))
     }
 
     pub(super) fn shape(path: &Path, message: &str) -> Self {
         ConfigError::new(path.display().to_string(), message)
     }
+}
+
+/// What the YAML reader says, in the words of someone who writes a file and not a program.
+fn in_plain_words(message: &str) -> String {
+    let words = [
+        ("expected f64", "a number is needed"),
+        ("expected a boolean", "true or false is needed"),
+        ("expected a string", "a text is needed"),
+        ("expected struct RawBacktest", "a map is needed, a `name: value` line per setting"),
+        ("expected struct RawInstrument", "a map is needed, such as { step_size: 0.001 }"),
+        ("invalid type: string", "this is the text"),
+        ("invalid type: floating point", "this is the number"),
+        ("invalid type: integer", "this is the number"),
+        ("invalid type: boolean", "this is"),
+        ("invalid type: sequence", "this is a list"),
+        ("invalid type: map", "this is a map"),
+        ("duplicate field", "there twice: the key"),
+        ("unknown field", "there is no key"),
+        (", expected one of", "; the keys are"),
+        (
+            "found character that cannot start any token",
+            "this cannot start a value (if it is a tab: YAML is indented with spaces)",
+        ),
+    ];
+    words.iter().fold(message.to_owned(), |text, (theirs, ours)| text.replace(theirs, ours))
 }
 
 /// Where a key stands in a YAML text, as `file:line:column`.
@@ -119,55 +144,43 @@ impl BacktestRunConfig {
         let size = size.map_err(|message| ConfigError::new(at("size"), message))?;
         let instrument = raw.instrument.as_ref().map(|raw| instrument(raw, &at)).transpose()?;
 
-        let number = |key: &str, flag: Option<f64>, raw: Option<f64>, least: f64, above: bool| {
+        let number = |key: &str, flag: Option<f64>, raw: Option<f64>, takes: Takes| {
             let (value, place) = match (flag, raw) {
                 (Some(value), _) => (Some(value), format!("--{}", key.replace('_', "-"))),
                 (None, value) => (value, at(key)),
             };
-            match value {
-                Some(value)
-                    if !value.is_finite() || value < least || (above && value == least) || value > 1e15 =>
-                {
-                    let bound = if above { "above" } else { "at least" };
-                    Err(ConfigError::new(
-                        place,
-                        format!("`{key}` must be a number {bound} {least}, {value} given"),
-                    ))
+            match value.filter(|value| !takes.contains(*value)) {
+                Some(value) => {
+                    Err(ConfigError::new(place, format!("`{key}` must be {takes}, {} given", short(value))))
                 }
-                value => Ok(value),
+                None => Ok(value),
             }
         };
         let default = Settings::default();
         let settings = Settings {
-            initial_balance: number("balance", overrides.balance, raw.balance, 0.0, true)?
+            initial_balance: number("balance", overrides.balance, raw.balance, Takes::Balance)?
                 .unwrap_or(default.initial_balance),
             costs: Costs {
                 commission_bps: number(
                     "commission_bps",
                     overrides.commission_bps,
                     raw.commission_bps,
-                    0.0,
-                    false,
+                    Takes::BasisPoints,
                 )?
                 .unwrap_or(default.costs.commission_bps),
-                slippage_bps: number("slippage_bps", overrides.slippage_bps, raw.slippage_bps, 0.0, false)?
-                    .unwrap_or(default.costs.slippage_bps),
+                slippage_bps: number(
+                    "slippage_bps",
+                    overrides.slippage_bps,
+                    raw.slippage_bps,
+                    Takes::BasisPoints,
+                )?
+                .unwrap_or(default.costs.slippage_bps),
             },
             size: overrides.size.or(size).unwrap_or(default.size),
             allow_short: overrides.allow_short || raw.allow_short.unwrap_or(default.allow_short),
             instrument,
             ..default
         };
-        for (name, bps) in
-            [("commission_bps", settings.costs.commission_bps), ("slippage_bps", settings.costs.slippage_bps)]
-        {
-            if bps >= 10_000.0 {
-                return Err(ConfigError::new(
-                    at(name),
-                    format!("`{name}` must be below 10000 (100 %), {bps} given"),
-                ));
-            }
-        }
         let (start, end) = (overrides.start.or(start), overrides.end.or(end));
         if let (Some(start), Some(end)) = (start, end)
             && start >= end
@@ -208,14 +221,51 @@ impl BacktestRunConfig {
         for (name, written, place) in &self.written {
             parameters.set(name, written).map_err(|error| {
                 let remedy = match error {
-                    ParameterError::Unknown { .. } => " `mista check SCRIPT` lists the parameters.",
+                    // A question ends the message already.
+                    ParameterError::Unknown { closest: Some(_), .. } => "",
+                    ParameterError::Unknown { closest: None, .. } => {
+                        "; `mista check SCRIPT` lists the parameters"
+                    }
                     ParameterError::Value { .. } => "",
                 };
-                ConfigError::new(place.clone(), format!("{error}.{remedy}"))
+                ConfigError::new(place.clone(), format!("{error}{remedy}"))
             })?;
         }
         Ok(())
     }
+}
+
+/// The numbers a setting takes.
+#[derive(Clone, Copy)]
+enum Takes {
+    Balance,
+    BasisPoints,
+}
+
+impl Takes {
+    const BALANCE_MAX: f64 = 1e15;
+    const BPS_BELOW: f64 = 10_000.0;
+
+    fn contains(self, value: f64) -> bool {
+        match self {
+            Takes::Balance => value > 0.0 && value <= Self::BALANCE_MAX,
+            Takes::BasisPoints => (0.0..Self::BPS_BELOW).contains(&value),
+        }
+    }
+}
+
+impl std::fmt::Display for Takes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Takes::Balance => "a number above 0 and at most 1e15",
+            Takes::BasisPoints => "a number from 0 to below 10000 (100 %)",
+        })
+    }
+}
+
+/// A number in as many digits as help.
+fn short(value: f64) -> String {
+    if value.abs() < 1e15 { value.to_string() } else { format!("{value:e}") }
 }
 
 fn collect(
