@@ -120,7 +120,7 @@ fn finite(value: &Dynamic, what: &str) -> Answer<f64> {
 /// A Rhai type name in an author's words.
 fn type_of(name: &str) -> &str {
     match name {
-        "()" => "nothing (a multi-output indicator is read through its fields)",
+        "()" => "nothing",
         "i64" | "f64" => "a number",
         "bool" => "true or false",
         "string" => "a text",
@@ -527,8 +527,8 @@ impl Registrar<'_> {
             if (0.0..below).contains(&value) {
                 return Ok(Some(value).filter(|value| *value > 0.0));
             }
-            let most = if below.is_finite() { " and below 1" } else { "" };
-            Err(fault(format!("{name} takes a fraction from 0{most} (0.02 is 2 %), {value} given")))
+            let range = if below.is_finite() { "0 to below 1" } else { "0 up" };
+            Err(fault(format!("{name} takes a fraction from {range} (0.02 is 2 %), {value} given")))
         };
         self.action(
             "stop_pct",

@@ -11,6 +11,7 @@ use rhai::packages::{
 use rhai::{AST, Engine, EvalAltResult, Module, OptimizationLevel, Position, Scope, Shared};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
@@ -73,22 +74,31 @@ impl FolderModules {
     }
 
     fn load(&self, engine: &Engine, path: &str, pos: Position) -> Result<SharedModule, Box<EvalAltResult>> {
+        let folder = match self.folder.as_path() {
+            folder if folder == Path::new(".") => "this folder".to_owned(),
+            folder => folder.display().to_string(),
+        };
         let outside = |why: &str| {
-            let text = format!("import \"{path}\": {why}; imports come from below {}", self.folder.display());
+            let text = format!("import \"{path}\": {why}; imports come from below {folder}");
             Box::new(EvalAltResult::ErrorRuntime(text.into(), pos))
         };
         let relative = Path::new(path);
         if !relative.components().all(|part| matches!(part, Component::Normal(_))) {
             return Err(outside("absolute paths and `..` are not allowed"));
         }
-        let file = self.folder.join(relative).with_extension("rhai");
+        // No `./` in messages.
+        let file = match self.folder.as_path() {
+            folder if folder == Path::new(".") => relative.with_extension("rhai"),
+            folder => folder.join(relative).with_extension("rhai"),
+        };
         if let Some(module) = self.modules.borrow().get(&file) {
             return Ok(module.clone());
         }
         // A link could lead outside, whatever the path says.
-        let real = file
-            .canonicalize()
-            .map_err(|error| outside(&format!("cannot read {}: {error}", file.display())))?;
+        let real = file.canonicalize().map_err(|error| match error.kind() {
+            ErrorKind::NotFound => outside(&format!("there is no file {}", file.display())),
+            _ => outside(&format!("cannot read {}: {error}", file.display())),
+        })?;
         let folder = self.folder.canonicalize().map_err(|error| outside(&error.to_string()))?;
         if !real.starts_with(&folder) {
             return Err(outside("it leads outside"));

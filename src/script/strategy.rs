@@ -15,11 +15,12 @@ use crate::indicators::{Source, Spec};
 use crate::model::{Candles, Fill, Trade};
 use rhai::{AST, Caches, Dynamic, Engine, EvalAltResult, EvalContext, GlobalRuntimeState, Map, Scope};
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
-type Constants = rhai::Shared<rhai::Locked<std::collections::BTreeMap<rhai::ImmutableString, Dynamic>>>;
+type Constants = rhai::Shared<rhai::Locked<BTreeMap<rhai::ImmutableString, Dynamic>>>;
 
 /// A script, loaded and checked. Holds the interpreter; belongs to one thread.
 pub struct Script {
@@ -110,7 +111,8 @@ impl Script {
         script.run_top_level()?;
         script.declare_parameters()?;
         script.prepare(&Parameters::new(script.declared_parameters.clone()))?;
-        let vocabulary = check::vocabulary(&script.items, &script.parameter_names, &script.declared());
+        let mut vocabulary = check::vocabulary(&script.items, &script.parameter_names, &script.declared());
+        vocabulary.modules = script.modules();
         script.warnings = check::findings(&script.ast, path, &script.sources(), &vocabulary)?;
         script.check_imports()?;
         Ok(script)
@@ -133,7 +135,7 @@ impl Script {
     fn run_top_level(&mut self) -> Result<(), ScriptError> {
         let mut scope = Scope::new();
         self.engine.run_ast_with_scope(&mut scope, &self.ast).map_err(|error| self.error(&error))?;
-        let constants: std::collections::BTreeMap<_, _> = scope
+        let constants: BTreeMap<_, _> = scope
             .iter_raw()
             .filter(|(_, constant, _)| *constant)
             .map(|(name, _, value)| (name.into(), value.clone()))
@@ -162,6 +164,15 @@ impl Script {
         self.caches = Caches::new();
         self.scope = Scope::new();
         Ok(())
+    }
+
+    /// Functions and constants of each imported file, by alias.
+    fn modules(&self) -> BTreeMap<String, Vec<String>> {
+        let names = |module: &rhai::Module| {
+            let functions = module.iter_script_fn_info().map(|(_, _, name, ..)| name.to_owned());
+            functions.chain(module.iter_var().map(|(name, _)| name.to_owned())).collect()
+        };
+        self.global.iter_imports().map(|(alias, module)| (alias.to_owned(), names(module))).collect()
     }
 
     /// Typos in imported files.
@@ -450,7 +461,17 @@ impl Script {
         for (name, argument) in function.params.iter().zip(arguments) {
             scope.push_dynamic(*name, argument);
         }
-        match self.engine.run_ast_with_scope(&mut scope, &self.body) {
+        // In the runtime of the script, which holds its imports and constants. Deprecated, but there is no
+        // other way to give one, and the release is pinned.
+        #[allow(deprecated)]
+        let result = self.engine.eval_statements_raw(
+            &mut self.global,
+            &mut self.caches,
+            &mut scope,
+            self.body.statements(),
+        );
+        let _ = self.reset_runtime();
+        match result {
             Err(located) if !located.position().is_none() => located,
             _ => error,
         }

@@ -35,13 +35,7 @@ pub(super) fn parse_error(kind: &ParseErrorType, position: Position, source: &st
                 None => diagnostic,
             }
         }
-        P::Reserved(word) => at(format!("`{word}` is reserved")).with_help(match word.as_str() {
-            "var" => "variables are declared with `let`",
-            "null" | "nil" => "Rhai has no null; `()` is no value",
-            "eval" | "print" | "sleep" => "a strategy cannot use it; `ctx.log(text)` writes to the log",
-            "match" => "write `switch`",
-            _ => "a script cannot use it; if it is your own name, choose another",
-        }),
+        P::Reserved(word) => reserved(word, line, column),
         P::MismatchedType(expected, actual) => {
             let (message, help) = mismatch(&parser_type(expected), &parser_type(actual));
             Diagnostic { help, ..at(message) }
@@ -166,12 +160,26 @@ fn shortened(text: &str) -> String {
     if line.next().is_some() { format!("{head}…") } else { head }
 }
 
+fn reserved(word: &str, line: usize, column: usize) -> Diagnostic {
+    Diagnostic::error(line, column, format!("`{word}` is reserved")).with_help(match word {
+        "var" => "variables are declared with `let`",
+        "null" | "nil" => "Rhai has no null; `()` is no value",
+        "eval" => "a strategy cannot run a text as code",
+        "print" | "debug" | "sleep" => "a strategy cannot use it; `ctx.log(text)` writes to the log",
+        "match" => "write `switch`",
+        _ => "a script cannot use it; if it is your own name, choose another",
+    })
+}
+
 fn bad_input(message: &str, line: usize, column: usize) -> Diagnostic {
     let at = |message: String| Diagnostic::error(line, column, message);
     let quoted =
         message.split_once('\'').and_then(|(_, rest)| rest.rsplit_once('\'')).map(|(inside, _)| inside);
     if message.starts_with("Open string") {
         return at("this text is not closed".to_string()).with_help("end it with the quote it began with");
+    }
+    if let Some(word) = quoted.filter(|_| message.ends_with("is disabled")) {
+        return reserved(word, line, column);
     }
     if message.starts_with("Possibly a typo of '=='") {
         return at("`=` assigns and cannot stand here".to_string()).with_help("to compare, write `==`");

@@ -10,6 +10,20 @@ use crate::script::suggest::nearest;
 const SYNTAX_FUNCTIONS: [&str; 8] =
     ["type_of", "Fn", "call", "curry", "is_shared", "is_def_var", "is_def_fn", "contains"];
 
+/// Why a script has no such function, where authors of other languages look for one.
+fn absent(name: &str, ctx: &str) -> Option<String> {
+    match name {
+        "sleep" | "wait" => Some("a script never waits: it is called once per closed candle".to_string()),
+        "timestamp" | "now" | "time" => {
+            Some(format!("a script has no clock: `{ctx}.time` is when the candle closed"))
+        }
+        "rand" | "random" => {
+            Some("a script has no random numbers: the same candles give the same trades".to_string())
+        }
+        _ => None,
+    }
+}
+
 impl Linter<'_> {
     pub(super) fn signatures(&self, name: &str) -> Vec<&FunctionSignature> {
         self.vocabulary.functions.iter().filter(|function| function.name == name).collect()
@@ -127,6 +141,8 @@ impl Linter<'_> {
             })
         } else if matches!(name, "print" | "debug" | "log") {
             Some(format!("write `{ctx}.log(text)`"))
+        } else if let Some(why) = absent(name, &ctx) {
+            Some(why)
         } else {
             let own = self.functions.iter().filter(|f| !f.is_closure).map(|f| f.name.as_str());
             let host = self.vocabulary.functions.iter().map(|f| f.name.as_str());

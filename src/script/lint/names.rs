@@ -62,10 +62,12 @@ impl Linter<'_> {
             return Some(format!("write `{}.{name}`", self.params_name()));
         }
         let constants = self.vocabulary.constants.iter().map(String::as_str);
-        if let Some(near) = nearest(name, constants.chain(["true", "false"])) {
-            return Some(did_you_mean(near));
-        }
         let (ctx, params) = (self.ctx_name(), self.params_name());
+        if let Some(near) = nearest(name, constants.chain(["true", "false"])) {
+            // `close` declares indicators in `init`; at a candle it is `ctx.close` that has a value.
+            let at_candle = phase & CANDLE != 0 && self.find_ctx_property(near).is_some();
+            return Some(if at_candle { did_you_mean(&format!("{ctx}.{near}")) } else { did_you_mean(near) });
+        }
         if phase & CANDLE != 0
             && let Some(near) = nearest(name, self.ctx_property_names())
         {
