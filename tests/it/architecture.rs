@@ -12,7 +12,7 @@ const LAYERS: [&[&str]; 6] = [
     &["indicators"],
     &["engine"],
     &["script", "native", "venues"],
-    &["backtest", "optimize", "forward_test", "data", "config", "report", "live"],
+    &["backtest", "job", "optimize", "forward_test", "data", "config", "report", "live"],
     &["cli", "main", "lib"],
 ];
 

@@ -2,6 +2,7 @@
 //! how to review a snapshot.
 
 mod architecture;
+mod bad_input;
 mod determinism;
 mod ledger;
 mod property;
