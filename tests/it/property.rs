@@ -206,11 +206,20 @@ impl Strategist for Actor<'_> {
     }
 }
 
+/// A position at a close.
+#[derive(Clone, Copy)]
+struct Held {
+    direction: Direction,
+    quantity: f64,
+    entry: f64,
+    peak: f64,
+}
+
 #[derive(Default)]
 struct Watcher {
     fills: Vec<(usize, Fill)>,
     trades: Vec<(usize, Trade)>,
-    closes: Vec<(usize, f64, Option<(Direction, f64, f64, f64)>)>,
+    closes: Vec<(usize, f64, Option<Held>)>,
     end: Option<f64>,
     vetoes: Vec<(usize, Veto)>,
     refusals: Vec<(usize, Refusal)>,
@@ -218,7 +227,12 @@ struct Watcher {
 
 impl Recorder for Watcher {
     fn on_close(&mut self, row: usize, equity: f64, position: Option<&Position>) {
-        let held = position.map(|p| (p.direction, p.quantity, p.entry_price, p.protection.peak_price()));
+        let held = position.map(|position| Held {
+            direction: position.direction,
+            quantity: position.quantity,
+            entry: position.entry_price,
+            peak: position.protection.peak_price(),
+        });
         self.closes.push((row, equity, held));
     }
     fn on_end(&mut self, equity: f64) {
@@ -326,12 +340,11 @@ fn check(
         let fills = known.partition_point(|(filled, _)| filled <= row);
         let cash = fills.checked_sub(1).map_or(settings.initial_balance, |index| cash_after[index].1);
         let candle = candles.get(*row);
-        let marked =
-            position.map_or(0.0, |(direction, quantity, ..)| direction.sign() * quantity * candle.close);
+        let marked = position.map_or(0.0, |held| held.direction.sign() * held.quantity * candle.close);
         prop_assert!(close_to(*equity, cash + marked, turnover), "row {row}: {equity} for {cash} + {marked}");
         prop_assert_eq!(position.is_some(), fills % 2 == 1);
         // A position that is still there met neither the base stop nor the base target in this candle.
-        if let Some((direction, _, entry, peak)) = *position {
+        if let Some(Held { direction, entry, peak, .. }) = *position {
             let (adverse, favourable) = match direction {
                 Direction::Long => (candle.low, candle.high),
                 Direction::Short => (candle.high, candle.low),
