@@ -113,7 +113,10 @@ pub(super) fn once(
         };
         let text = match before {
             None => table(&summary, Colour::when(std::io::stdout().is_terminal())),
-            Some(before) => changes(before, &metrics),
+            Some(before) => match changes(before, &metrics) {
+                same if same.is_empty() => "the same result\n".to_owned(),
+                changed => changed,
+            },
         };
         print(&text)?;
     }
