@@ -208,10 +208,12 @@ impl BacktestRunConfig {
         for (name, written, place) in &self.written {
             parameters.set(name, written).map_err(|error| {
                 let remedy = match error {
-                    ParameterError::Unknown { .. } => " `mista check SCRIPT` lists the parameters.",
-                    ParameterError::Value { .. } => "",
+                    ParameterError::Unknown { closest: None, .. } => {
+                        "; `mista check SCRIPT` lists the parameters"
+                    }
+                    _ => "",
                 };
-                ConfigError::new(place.clone(), format!("{error}.{remedy}"))
+                ConfigError::new(place.clone(), format!("{error}{remedy}"))
             })?;
         }
         Ok(())
