@@ -8,7 +8,7 @@
 //! | L1 | [`indicators`] | streaming indicators and their registry |
 //! | L2 | [`engine`] | the core: events in, commands out; the deciders and the loop over candles |
 //! | L3 | [`script`], [`venues`] | strategies as Rhai scripts; where orders go |
-//! | L4 | [`backtest`], [`data`], [`config`], [`report`] | engine + venue → result; files in, pages out |
+//! | L4 | [`backtest`], [`data`], [`config`], [`report`], [`job`] | engine + venue → result; files in, pages out |
 //! | L5 | [`cli`] | one file per verb |
 //!
 //! Invariants, each kept by a test:
@@ -26,6 +26,7 @@ pub mod config;
 pub mod data;
 pub mod engine;
 pub mod indicators;
+pub mod job;
 pub mod model;
 pub mod report;
 pub mod script;

@@ -1,13 +1,14 @@
 //! L5: the command line, one file per verb.
 
 mod api;
+mod arguments;
 mod check;
-mod job;
 mod new;
 mod run;
 mod series;
 mod watch;
 
+use crate::job::JobError;
 use clap::{Parser, Subcommand};
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -40,27 +41,30 @@ impl Failure {
     }
 }
 
-impl From<crate::config::ConfigError> for Failure {
-    fn from(error: crate::config::ConfigError) -> Self {
-        Failure::new(Exit::Usage, error.to_string())
-    }
-}
-
-impl From<crate::data::DataError> for Failure {
-    fn from(error: crate::data::DataError) -> Self {
-        Failure::new(Exit::Data, error.to_string())
+impl From<JobError> for Failure {
+    fn from(error: JobError) -> Self {
+        let exit = match &error {
+            JobError::Config(_) | JobError::CoarseDetail { .. } | JobError::EmptyRange { .. } => Exit::Usage,
+            JobError::Script(_) | JobError::Fault(_) => Exit::Script,
+            JobError::Data(_) | JobError::NotBundled => Exit::Data,
+        };
+        let message = match error {
+            JobError::Script(error) if std::io::stderr().is_terminal() => error.render(true),
+            error => error.to_string(),
+        };
+        Failure::new(exit, message)
     }
 }
 
 impl From<crate::script::ScriptError> for Failure {
     fn from(error: crate::script::ScriptError) -> Self {
-        Failure::new(Exit::Script, error.to_string())
+        JobError::from(error).into()
     }
 }
 
 impl From<crate::engine::StrategyFault> for Failure {
     fn from(fault: crate::engine::StrategyFault) -> Self {
-        Failure::new(Exit::Script, fault.message)
+        JobError::from(fault).into()
     }
 }
 

@@ -1,9 +1,84 @@
-use super::Failure;
+//! `mista new`: a commented script to start from, and the snapshot test that guards its behaviour.
+
+use super::{Exit, Failure, print, write};
+use crate::config::Overrides;
+use crate::job::Job;
+use crate::report::journal::journal;
 use clap::Args;
+use std::path::{Path, PathBuf};
+
 #[derive(Debug, Args)]
 pub struct NewArguments {
-    pub name: Option<std::path::PathBuf>,
+    /// Name of the strategy: lower-case letters, digits and underscores
+    name: String,
+    /// Folder of the strategies
+    #[arg(long, value_name = "FOLDER", default_value = "strategies")]
+    folder: PathBuf,
+    /// Folder of the snapshot tests
+    #[arg(long, value_name = "FOLDER", default_value = "tests/strategies")]
+    tests: PathBuf,
 }
-pub fn new(_: &NewArguments) -> Result<(), Failure> {
-    Ok(())
+
+const SCRIPT: &str = include_str!("new_script.rhai");
+
+pub fn new(arguments: &NewArguments) -> Result<(), Failure> {
+    let name = &arguments.name;
+    let fits = name.starts_with(|first: char| first.is_ascii_lowercase())
+        && name.len() <= 64
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    if !fits {
+        let message = format!(
+            "\"{name}\" is not a name for a strategy: start with a lower-case letter, then letters, digits and underscores"
+        );
+        return Err(Failure::new(Exit::Usage, message));
+    }
+    let script = arguments.folder.join(format!("{name}.rhai"));
+    let case = arguments.tests.join(format!("{name}.yaml"));
+    let snapshot = arguments.tests.join(format!("{name}.snap"));
+    for path in [&script, &case, &snapshot] {
+        if path.exists() {
+            let message =
+                format!("{} exists already: choose another name, or remove it first", path.display());
+            return Err(Failure::new(Exit::Usage, message));
+        }
+    }
+    write(&script, SCRIPT.replace("NAME", name))?;
+    write(&case, case_text(name))?;
+    let behaviour = behaviour(&script, &case);
+    let expected = match behaviour {
+        Ok(text) => text,
+        Err(failure) => {
+            // The bundled candles are not here: the test says so when it runs.
+            eprintln!("note: no snapshot was written: {}", failure.message);
+            String::new()
+        }
+    };
+    if !expected.is_empty() {
+        write(&snapshot, snapshot_text(&expected))?;
+    }
+    let (script, case) = (script.display(), case.display());
+    print(&format!(
+        "wrote {script}\nwrote {case} and its snapshot: `cargo test` tells when the behaviour changes\n\n\
+         next:  mista check {script}\n       mista run {script}\n       mista run {script} --watch\n"
+    ))
+}
+
+fn case_text(name: &str) -> String {
+    format!(
+        "# What strategies/{name}.rhai does here must not change unnoticed. The keys are those of\n\
+         # config/backtest.yaml. After a change you want: INSTA_UPDATE=always cargo test, and read the difference.\n\
+         data: data/1h/BTCUSDT_1h.csv\nstart: 2023-01-01\nend: 2023-04-01\n"
+    )
+}
+
+/// Trades and vetoes of the script in the case.
+fn behaviour(script: &Path, case: &Path) -> Result<String, Failure> {
+    let mut job = Job::load(script, Some(case), &Overrides::default(), false)?;
+    let (outcome, trace) = job.run()?;
+    Ok(journal(&outcome, &trace, &job.candles))
+}
+
+/// A snapshot file as the tests read it.
+fn snapshot_text(expected: &str) -> String {
+    format!("---\nsource: tests/it/strategies.rs\nexpression: behaviour\n---\n{expected}")
 }

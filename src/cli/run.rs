@@ -1,9 +1,10 @@
 //! `mista run`: backtest a script, print the result, write what was asked for.
 
-use super::job::{Job, JobArguments};
+use super::arguments::JobArguments;
 use super::{Exit, Failure, print, watch, write};
 use crate::backtest::{Outcome, Trace};
 use crate::indicators::{Source, Spec};
+use crate::job::Job;
 use crate::model::{EquityPoint, Price, iso, iso_date};
 use crate::report::html::{Line, Page, Pane, ParameterRow, Plot, Script as ChartScript, page};
 use crate::report::table::{Colour, Summary, changes, table};
@@ -55,7 +56,7 @@ pub(super) fn once(
     arguments: &RunArguments,
     before: Option<&Metrics>,
 ) -> Result<(Metrics, Vec<PathBuf>), Failure> {
-    let mut job = Job::load(&arguments.script, &arguments.job)?;
+    let mut job = arguments.job.load(&arguments.script)?;
     let (outcome, trace) = job.run()?;
     let metrics = Metrics::of(&outcome, &job.candles);
     let ledger = Ledger::of(&outcome, job.settings.costs.commission_bps)
@@ -112,7 +113,10 @@ pub(super) fn once(
         };
         let text = match before {
             None => table(&summary, Colour::when(std::io::stdout().is_terminal())),
-            Some(before) => changes(before, &metrics),
+            Some(before) => match changes(before, &metrics) {
+                same if same.is_empty() => "the same result\n".to_owned(),
+                changed => changed,
+            },
         };
         print(&text)?;
     }

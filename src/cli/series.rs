@@ -1,9 +1,10 @@
 //! `mista series`: indicators as columns.
 
-use super::job::{DataArguments, load_candles};
+use super::arguments::DataArguments;
 use super::{Exit, Failure, print, write};
 use crate::engine::ColumnCache;
 use crate::indicators::Source;
+use crate::job::load_candles;
 use crate::model::Price;
 use crate::script::series_of;
 use clap::Args;
@@ -29,7 +30,7 @@ pub fn series(arguments: &SeriesArguments) -> Result<(), Failure> {
         let fields = series_of(expression).map_err(|message| Failure::new(Exit::Usage, message))?;
         columns.extend(fields);
     }
-    let loaded = load_candles(None, &arguments.data)?;
+    let loaded = load_candles(arguments.data.data.as_deref(), &arguments.data.options())?;
     let candles = Arc::new(loaded.candles);
     let specs: Vec<_> = columns
         .iter()

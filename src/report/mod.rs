@@ -2,6 +2,7 @@
 //!
 //! - [`metrics`]: the figures, computed once from an [`Outcome`](crate::backtest::Outcome). Pure.
 //! - [`ledger`], [`csv`]: the same trades booked in decimal, and the files that show them.
+//! - [`journal`]: trades and vetoes as text, for snapshots.
 //! - [`table`]: the terminal; [`html`]: the page; [`files`]: writing without ever leaving half a file.
 //!
 //! Deliberately absent: anything that decides. A number that is not in `Outcome` is not in a report.
@@ -9,6 +10,7 @@
 pub mod csv;
 pub mod files;
 pub mod html;
+pub mod journal;
 pub mod ledger;
 pub mod metrics;
 mod monthly;

@@ -231,7 +231,8 @@ impl Registrar<'_> {
         self.engine.register_type_with_name::<Declared>("indicator");
         for definition in REGISTRY {
             self.indicator(definition);
-            let arguments: Vec<&'static str> = definition.parameters.iter().map(|p| p.name()).collect();
+            let arguments: Vec<&'static str> =
+                (0..definition.parameters.len()).map(|index| definition.parameter_name(index)).collect();
             let fields = match definition.fields {
                 [_] => String::new(),
                 fields => format!("; fields {}", fields.join(", ")),

@@ -27,4 +27,4 @@ pub use parameters::{
     Kind, Origin, Parameter, ParameterError, Parameters, Value, Written, base_parameters, parse_hours,
 };
 pub use state::Slot;
-pub use strategy::{DeclaredAs, Script, series_of};
+pub use strategy::{DeclaredAs, Script, registered, series_of};

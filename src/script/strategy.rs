@@ -642,3 +642,11 @@ pub fn series_of(expression: &str) -> Result<Vec<(String, Source)>, String> {
         }
     }
 }
+
+/// Everything that is registered for scripts, described.
+pub fn registered() -> Vec<Item> {
+    let mut engine = sandbox();
+    let mut registrar = Registrar { engine: &mut engine, state: Rc::new(State::new()), items: Vec::new() };
+    registrar.all();
+    registrar.items
+}

@@ -38,8 +38,10 @@
     const t = Object.assign({}, trace);
     const line = (name, width, more) => { t.line = Object.assign({}, trace.line, { color: colour(name), width }, more); };
     const marker = (name, symbol) => {
-      t.marker = { color: colour(name), symbol, size, line: { color: colour('panel'), width: size > 5 ? 1 : 0 } };
+      t.marker = { color: colour(name), symbol, size, opacity: size > 4 ? 1 : 0.55, line: { color: colour('panel'), width: size > 4 ? 1 : 0 } };
     };
+    // From far away the candles are what matters: lines over them come back when zoomed in, or by their key.
+    const stepBack = () => { if (size <= 4 && (t.yaxis || 'y') === 'y') t.visible = 'legendonly'; };
     if (t.type === 'candlestick') {
       t.increasing = { line: { color: colour('up'), width: 1 }, fillcolor: colour('up') };
       t.decreasing = { line: { color: colour('down'), width: 1 }, fillcolor: colour('down') };
@@ -53,7 +55,7 @@
         t.fill = 'tozeroy';
         t.fillcolor = 'rgba(' + colour('heat-down') + ', 0.18)';
         break;
-      case 'stop': line('stop', 1.2, { dash: 'dash' }); break;
+      case 'stop': line('stop', 1.2, { dash: 'dash' }); stepBack(); break;
       case 'path_won': line('up', 1.2, { dash: 'dot' }); t.legendgroup = 'won'; break;
       case 'path_lost': line('down', 1.2, { dash: 'dot' }); t.legendgroup = 'lost'; break;
       case 'long': marker('long', 'triangle-up'); break;
@@ -61,8 +63,8 @@
       case 'won': marker('up', trace.customdata.map(reason => SHAPES[reason] || 'circle')); t.legendgroup = 'won'; break;
       case 'lost': marker('down', trace.customdata.map(reason => SHAPES[reason] || 'circle')); t.legendgroup = 'lost'; break;
       default:
-        // Far away, indicators step back behind the candles.
-        line('line-' + (lines.count++ % 6 + 1), size > 5 ? 1.4 : 1);
+        line('line-' + (lines.count++ % 6 + 1), size > 4 ? 1.4 : 1);
+        stepBack();
     }
     t.hoverlabel = { namelength: -1 };
     return t;
@@ -135,7 +137,7 @@
     const lines = { count: 0 };
     const entries = data.price.filter(t => t.meta === 'long' || t.meta === 'short').flatMap(t => t.x);
     const marks = entries.filter(x => x >= view[0] && x <= view[1]).length;
-    const size = marks > 250 ? 5 : marks > 80 ? 7 : 11;
+    const size = marks > 250 ? 4 : marks > 80 ? 7 : 11;
     const painting = data[kind].map(trace => painted(trace, colour, lines, size));
     if (kind !== 'price' || !detail) return painting;
     const at = time => { let a = 0, b = detail.x.length; while (a < b) { const m = a + b >> 1; if (detail.x[m] < time) a = m + 1; else b = m; } return a; };

@@ -1,0 +1,106 @@
+//! Flags that several verbs share: which candles, and how to run a script over them.
+
+use super::Failure;
+use crate::config::{Overrides, parse_date, parse_size};
+use crate::data::LoadOptions;
+use crate::job::Job;
+use crate::model::{Interval, Size};
+use clap::Args;
+use std::path::{Path, PathBuf};
+
+/// Flags that say which candles to use.
+#[derive(Debug, Clone, Args)]
+pub struct DataArguments {
+    /// Candle file [default: the bundled data/1h/BTCUSDT_1h.csv]
+    #[arg(long, value_name = "FILE")]
+    pub data: Option<PathBuf>,
+    /// Length of a candle, such as 1h [default: from the candles]
+    #[arg(long, value_name = "INTERVAL")]
+    pub interval: Option<Interval>,
+    /// Drop and list rows that are not sane instead of stopping
+    #[arg(long)]
+    pub repair: bool,
+}
+
+/// Flags that say what to run on and how.
+#[derive(Debug, Clone, Args)]
+pub struct JobArguments {
+    #[command(flatten)]
+    pub data: DataArguments,
+    /// Symbol of the run [default: from the file name]
+    #[arg(long)]
+    pub symbol: Option<String>,
+    /// First day or time (ISO, UTC, inclusive); candles before it warm the indicators
+    #[arg(long, value_name = "DATE", value_parser = parse_date)]
+    pub start: Option<i64>,
+    /// Last day or time (ISO, UTC, exclusive)
+    #[arg(long, value_name = "DATE", value_parser = parse_date)]
+    pub end: Option<i64>,
+    /// Parameter values, a `name: value` line each
+    #[arg(long, value_name = "FILE.yaml")]
+    pub params: Option<PathBuf>,
+    /// Set a parameter of the script, a base parameter or a risk limit; repeatable
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_assignment)]
+    pub set: Vec<(String, String)>,
+    /// Starting balance in quote currency [default: 10000]
+    #[arg(long, value_name = "QUOTE")]
+    pub balance: Option<f64>,
+    /// Commission per side, in 1/100 percent of the notional [default: 10]
+    #[arg(long, value_name = "BPS")]
+    pub commission_bps: Option<f64>,
+    /// Slippage per market fill, in 1/100 percent of the price [default: 0]
+    #[arg(long, value_name = "BPS")]
+    pub slippage_bps: Option<f64>,
+    /// Entry size: equity_pct=95, units=.., quote=.. or risk_pct=.. [default: equity_pct=95]
+    #[arg(long, value_name = "KIND=X", value_parser = parse_size)]
+    pub size: Option<Size>,
+    /// Let the script go short (Binance spot cannot)
+    #[arg(long)]
+    pub allow_short: bool,
+    /// Finer candles to walk inside each candle, such as 1m inside 1h
+    #[arg(long, value_name = "FILE")]
+    pub detail: Option<PathBuf>,
+    /// The same settings as a YAML file, such as config/backtest.yaml; flags win
+    #[arg(long, value_name = "FILE.yaml")]
+    pub config: Option<PathBuf>,
+}
+
+fn parse_assignment(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.trim().is_empty() => {
+            Ok((name.trim().to_owned(), value.trim().to_owned()))
+        }
+        _ => Err("write NAME=VALUE, such as entry_period=30".to_owned()),
+    }
+}
+
+impl DataArguments {
+    pub fn options(&self) -> LoadOptions {
+        LoadOptions { interval: self.interval, repair: self.repair }
+    }
+}
+
+impl JobArguments {
+    /// Reads and checks the script and everything the flags name.
+    pub fn load(&self, script: &Path) -> Result<Job, Failure> {
+        Ok(Job::load(script, self.config.as_deref(), &self.overrides(), self.data.repair)?)
+    }
+
+    fn overrides(&self) -> Overrides {
+        Overrides {
+            data: self.data.data.clone(),
+            detail: self.detail.clone(),
+            symbol: self.symbol.clone(),
+            interval: self.data.interval,
+            start: self.start,
+            end: self.end,
+            balance: self.balance,
+            commission_bps: self.commission_bps,
+            slippage_bps: self.slippage_bps,
+            size: self.size,
+            allow_short: self.allow_short,
+            params: self.params.clone(),
+            set: self.set.clone(),
+        }
+    }
+}
