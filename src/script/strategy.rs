@@ -424,12 +424,21 @@ impl Script {
         intents: &mut Intents,
     ) -> Result<(), StrategyFault> {
         self.state.phase.set(phase);
-        std::mem::swap(&mut *self.state.intents.borrow_mut(), intents);
+        // The script writes into the state's own intents, empty between calls. Most candles ask for nothing:
+        // then nothing is moved.
+        if intents.touched {
+            std::mem::swap(&mut *self.state.intents.borrow_mut(), intents);
+        }
         let before = SmallSlots::of(&self.state.slots.borrow());
         let result = self.call(name, args);
-        std::mem::swap(&mut *self.state.intents.borrow_mut(), intents);
         match result {
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                let mut asked = self.state.intents.borrow_mut();
+                if asked.touched {
+                    std::mem::swap(&mut *asked, intents);
+                }
+                Ok(())
+            }
             Err(error) => {
                 *intents = Intents::default();
                 before.restore(&mut self.state.slots.borrow_mut());
