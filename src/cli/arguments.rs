@@ -43,13 +43,13 @@ pub struct JobArguments {
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_assignment)]
     pub set: Vec<(String, String)>,
     /// Starting balance in quote currency [default: 10000]
-    #[arg(long, value_name = "QUOTE")]
+    #[arg(long, value_name = "QUOTE", allow_negative_numbers = true)]
     pub balance: Option<f64>,
     /// Commission per side, in 1/100 percent of the notional [default: 10]
-    #[arg(long, value_name = "BPS")]
+    #[arg(long, value_name = "BPS", allow_negative_numbers = true)]
     pub commission_bps: Option<f64>,
     /// Slippage per market fill, in 1/100 percent of the price [default: 0]
-    #[arg(long, value_name = "BPS")]
+    #[arg(long, value_name = "BPS", allow_negative_numbers = true)]
     pub slippage_bps: Option<f64>,
     /// Entry size: equity_pct=95, units=.., quote=.. or risk_pct=.. [default: equity_pct=95]
     #[arg(long, value_name = "KIND=X", value_parser = parse_size)]

@@ -203,6 +203,11 @@ impl Proof<'_> {
             }
             proved += 1;
         }
+        if whole.is_empty() {
+            return Ok(Ok(format!(
+                "{proved} prefixes were run, but the script asked for nothing there to compare"
+            )));
+        }
         Ok(Ok(format!("decisions on {proved} prefixes equal those on the whole ({} decisions)", whole.len())))
     }
 
@@ -215,6 +220,11 @@ impl Proof<'_> {
             return Ok(Err(format!("{rows} candles are too few for a warm-up of {}", self.warm)));
         }
         let whole = self.decisions(0..rows, start)?;
+        if whole.is_empty() {
+            return Ok(Ok(
+                "the script asked for nothing in the last candles, so nothing depends on it".to_owned()
+            ));
+        }
         let mut warm = self.warm.max(1);
         loop {
             let from = start - warm;

@@ -2,7 +2,7 @@
 
 use super::{Exit, Failure, print, write};
 use crate::config::Overrides;
-use crate::job::Job;
+use crate::job::{BUNDLED, Job};
 use crate::report::journal::journal;
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -43,23 +43,19 @@ pub fn new(arguments: &NewArguments) -> Result<(), Failure> {
         }
     }
     write(&script, SCRIPT.replace("NAME", name))?;
-    write(&case, case_text(name))?;
-    let behaviour = behaviour(&script, &case);
-    let expected = match behaviour {
-        Ok(text) => text,
-        Err(failure) => {
-            // The bundled candles are not here: the test says so when it runs.
-            eprintln!("note: no snapshot was written: {}", failure.message);
-            String::new()
-        }
-    };
-    if !expected.is_empty() {
-        write(&snapshot, snapshot_text(&expected))?;
+    let shown = script.display();
+    let next =
+        format!("\nnext:  mista check {shown}\n       mista run {shown}\n       mista run {shown} --watch\n");
+    if !Path::new(BUNDLED).exists() {
+        return print(&format!(
+            "wrote {shown}\n(no snapshot test: the bundled candles {BUNDLED} are not here)\n{next}"
+        ));
     }
-    let (script, case) = (script.display(), case.display());
+    write(&case, case_text(name))?;
+    write(&snapshot, snapshot_text(&behaviour(&script, &case)?))?;
+    let case = case.display();
     print(&format!(
-        "wrote {script}\nwrote {case} and its snapshot: `cargo test` tells when the behaviour changes\n\n\
-         next:  mista check {script}\n       mista run {script}\n       mista run {script} --watch\n"
+        "wrote {shown}\nwrote {case} and its snapshot: `cargo test` tells when the behaviour changes\n{next}"
     ))
 }
 
@@ -67,7 +63,7 @@ fn case_text(name: &str) -> String {
     format!(
         "# What strategies/{name}.rhai does here must not change unnoticed. The keys are those of\n\
          # config/backtest.yaml. After a change you want: INSTA_UPDATE=always cargo test, and read the difference.\n\
-         data: data/1h/BTCUSDT_1h.csv\nstart: 2023-01-01\nend: 2023-04-01\n"
+         data: {BUNDLED}\nstart: 2023-01-01\nend: 2023-04-01\n"
     )
 }
 

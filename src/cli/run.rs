@@ -66,11 +66,18 @@ pub(super) fn once(
         .map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
     let mut notes = warnings(&outcome, &job.candles, job.loaded.interval, &metrics);
     if !job.loaded.repaired.is_empty() {
-        notes.push(format!(
-            "{} rows were dropped by --repair: {}",
-            job.loaded.repaired.len(),
-            job.loaded.repaired.iter().take(5).map(ToString::to_string).collect::<Vec<_>>().join("; ")
-        ));
+        let (count, rows) = (job.loaded.repaired.len(), &job.loaded.repaired);
+        let first: Vec<String> = rows.iter().take(5).map(ToString::to_string).collect();
+        let (what, more) =
+            (if count == 1 { "row was" } else { "rows were" }, if count > 5 { "; …" } else { "" });
+        notes.push(format!("{count} {what} dropped by --repair: {}{more}", first.join("; ")));
+    }
+    match job.script.warnings().len() {
+        0 => {}
+        1 => notes.push(format!("1 warning about the script: see `mista check {}`.", job.script.path())),
+        count => {
+            notes.push(format!("{count} warnings about the script: see `mista check {}`.", job.script.path()))
+        }
     }
 
     let failed = |error: std::io::Error| Failure::new(Exit::Failed, error.to_string());
@@ -118,7 +125,10 @@ pub(super) fn once(
         };
         let text = match before {
             None => table(&summary, Colour::when(std::io::stdout().is_terminal())),
-            Some(before) => changes(before, &metrics),
+            Some(before) => match changes(before, &metrics) {
+                same if same.is_empty() => "the same result\n".to_owned(),
+                changed => changed,
+            },
         };
         print(&text)?;
     }
@@ -155,7 +165,7 @@ fn default_report(job: &Job) -> PathBuf {
 }
 
 fn print_logs(job: &Job, trace: &Trace) {
-    const SHOWN: usize = 20;
+    const SHOWN: usize = 5;
     for (row, text) in trace.logs.iter().take(SHOWN) {
         eprintln!("{}  {text}", iso(job.candles.close_time[*row]));
     }

@@ -221,12 +221,10 @@ impl BacktestRunConfig {
         for (name, written, place) in &self.written {
             parameters.set(name, written).map_err(|error| {
                 let remedy = match error {
-                    // A question ends the message already.
-                    ParameterError::Unknown { closest: Some(_), .. } => "",
                     ParameterError::Unknown { closest: None, .. } => {
                         "; `mista check SCRIPT` lists the parameters"
                     }
-                    ParameterError::Value { .. } => "",
+                    _ => "",
                 };
                 ConfigError::new(place.clone(), format!("{error}{remedy}"))
             })?;

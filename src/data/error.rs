@@ -127,7 +127,7 @@ fn listed(missing: &[MissingColumn]) -> String {
 /// Why a candle file could not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
-    #[error("{}: no such file. Check the path, or fetch the candles first.", .path.display())]
+    #[error("{}: no such file. Check the path; docs/data.md says where candles come from.", .path.display())]
     NoSuchFile { path: PathBuf },
     #[error("{}: this is a directory. Name a file in it, such as BTCUSDT_1h.csv.", .path.display())]
     Directory { path: PathBuf },

@@ -92,11 +92,13 @@ fn every_bad_file_is_told_what_is_wrong_where_and_what_to_do() {
         ("an earlier time", row("1609455600000,10,12,9,11,5\n")),
         (
             "ms, then µs",
-            csv(&(dump("1609459200000", "1609462799999") + dump("1609462800000000", "1609466399999999").as_str())),
+            csv(&(dump("1609459200000", "1609462799999")
+                + dump("1609462800000000", "1609466399999999").as_str())),
         ),
         (
             "µs, then ms in close_time alone",
-            csv(&(dump("1609459200000000", "1609462799999999") + dump("1609462800000000", "1609466399999").as_str())),
+            csv(&(dump("1609459200000000", "1609462799999999")
+                + dump("1609462800000000", "1609466399999").as_str())),
         ),
         ("ms, then ISO", row("2021-01-01T01:00:00Z,10,12,9,11,5\n")),
         (
@@ -133,7 +135,7 @@ fn every_bad_file_is_told_what_is_wrong_where_and_what_to_do() {
 #[test]
 fn paths_that_are_no_file() {
     let told = |path: &str| load(Path::new(path), &LoadOptions::default()).unwrap_err().to_string();
-    insta::assert_snapshot!(told("data/1h/NOSUCHUSDT_1h.csv"), @"data/1h/NOSUCHUSDT_1h.csv: no such file. Check the path, or fetch the candles first.");
+    insta::assert_snapshot!(told("data/1h/NOSUCHUSDT_1h.csv"), @"data/1h/NOSUCHUSDT_1h.csv: no such file. Check the path; docs/data.md says where candles come from.");
     insta::assert_snapshot!(told("data/1h"), @"data/1h: this is a directory. Name a file in it, such as BTCUSDT_1h.csv.");
 }
 

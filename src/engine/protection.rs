@@ -5,8 +5,8 @@
 
 use crate::model::{Direction, ExitReason};
 
-/// What the script or the settings ask for. Distances are fractions of the entry price; two stops (or two
-/// targets) may be asked at once, the tighter one rules.
+/// What the script asks for. Distances are fractions of the entry price, 0 takes a level away; two stops (or
+/// two targets) may be asked at once, the tighter one rules.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Levels {
     pub stop_price: Option<f64>,
@@ -46,7 +46,12 @@ impl Levels {
 }
 
 fn distance(pct: Option<f64>, entry: f64, sign: f64) -> Option<f64> {
-    pct.map(|pct| entry * (1.0 + sign * pct))
+    set(pct).map(|pct| entry * (1.0 + sign * pct))
+}
+
+/// A distance of 0 is none.
+fn set(pct: Option<f64>) -> Option<f64> {
+    pct.filter(|pct| *pct > 0.0)
 }
 
 /// The base rules' distances, the same for every position of a run.
@@ -124,10 +129,10 @@ impl Protection {
         .flatten()
         .map(|target| sign * target)
         .fold(f64::INFINITY, f64::min);
-        let trail = [self.asked.trail_pct, self.base.trail_pct].into_iter().flatten().reduce(f64::min);
+        let trail = [self.asked.trail_pct, self.base.trail_pct].into_iter().filter_map(set).reduce(f64::min);
         self.trail_factor = trail.map_or(0.0, |pct| 1.0 - sign * pct);
         self.break_even_at =
-            self.asked.break_even_pct.map_or(f64::INFINITY, |pct| sign * (entry * (1.0 + sign * pct)));
+            set(self.asked.break_even_pct).map_or(f64::INFINITY, |pct| sign * (entry * (1.0 + sign * pct)));
         self.arm_break_even();
         self.active = self.stop > f64::NEG_INFINITY
             || self.target < f64::INFINITY

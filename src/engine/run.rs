@@ -98,6 +98,8 @@ impl<'a, S: Strategy, R: Recorder> Engine<'a, S, R> {
     }
 
     /// Takes one event and answers with at most one command.
+    // Inlined so that a caller who names the event pays for its arm alone: most candles only close.
+    #[inline(always)]
     pub fn on_event(&mut self, event: Event) -> Result<Option<Command>, StrategyFault> {
         match event {
             Event::Opened { row, price } => {
@@ -159,6 +161,7 @@ impl<'a, S: Strategy, R: Recorder> Engine<'a, S, R> {
         }
     }
 
+    #[inline(never)]
     fn on_fill(&mut self, row: usize, fill: &Fill) -> Result<Option<Command>, StrategyFault> {
         self.recorder.on_fill(row, fill);
         match fill.reason {
@@ -214,6 +217,7 @@ impl<'a, S: Strategy, R: Recorder> Engine<'a, S, R> {
         Ok(())
     }
 
+    #[inline(always)]
     fn on_close(&mut self, row: usize, last: bool) -> Result<(), StrategyFault> {
         let candles = self.data.candles();
         let (close, close_time) = (candles.close[row], candles.close_time[row]);
@@ -242,13 +246,16 @@ impl<'a, S: Strategy, R: Recorder> Engine<'a, S, R> {
         if self.intents.touched {
             self.recorder.on_notes(row, &mut self.intents.logs, &self.intents.plots);
         }
-        if !last && (self.intents.touched || self.position.position().is_some()) {
+        // An untouched candle asks for nothing; then only a rule of ours may close the position.
+        let may_close = self.settings.rules.max_holding_candles > 0 || self.risk.is_halted();
+        if !last && (self.intents.touched || (may_close && self.position.position().is_some())) {
             self.decide(row, standing);
         }
         Ok(())
     }
 
     /// Filters and risk on what the script asked; what stands becomes due at the next open.
+    #[inline(never)]
     fn decide(&mut self, row: usize, standing: Standing) {
         let held = self.position.position().map(|position| (position.direction, position.candles_held(row)));
         let wish = self.intents.entry.take();
@@ -332,6 +339,7 @@ pub fn run<S: Strategy, V: Venue, R: Recorder>(
 }
 
 /// Hands an event to the engine and executes what it asks for, until it asks for nothing.
+#[inline(never)]
 fn drive<S: Strategy, V: Venue, R: Recorder>(
     engine: &mut Engine<'_, S, R>,
     venue: &mut V,

@@ -172,6 +172,21 @@ impl Registrar<'_> {
             )+};
         }
         compare!("<" <, "<=" <=, ">" >, ">=" >=, "==" ==, "!=" !=);
+        // Left alone, Rhai calls any two values of different kinds unequal and unordered: a mistake that
+        // would only show as a strategy that never trades.
+        macro_rules! same_kind {
+            ($($name:literal $op:tt),+) => {$(
+                self.engine.register_fn($name, |a: INT, b: INT| a $op b);
+                self.engine.register_fn($name, |a: ImmutableString, b: ImmutableString| a $op b);
+                self.engine.register_fn($name, |a: char, b: char| a $op b);
+                self.engine.register_fn($name, |a: Dynamic, b: Dynamic| -> Answer<bool> {
+                    unlike(&a, &b, $name)
+                });
+            )+};
+        }
+        same_kind!("<" <, "<=" <=, ">" >, ">=" >=, "==" ==, "!=" !=);
+        self.engine.register_fn("==", |a: bool, b: bool| a == b);
+        self.engine.register_fn("!=", |a: bool, b: bool| a != b);
     }
 
     fn constants(&mut self) {
@@ -525,7 +540,7 @@ impl Registrar<'_> {
         let fraction = |value: &Dynamic, name: &str, below: f64| {
             let value = finite(value, name)?;
             if (0.0..below).contains(&value) {
-                return Ok(Some(value).filter(|value| *value > 0.0));
+                return Ok(value);
             }
             let range = if below.is_finite() { "0 to below 1" } else { "0 up" };
             Err(fault(format!("{name} takes a fraction from {range} (0.02 is 2 %), {value} given")))
@@ -533,10 +548,10 @@ impl Registrar<'_> {
         self.action(
             "stop_pct",
             "fraction",
-            "sets a stop this far from the entry price (0.02 is 2 %)",
+            "sets a stop this far from the entry price (0.02 is 2 %; 0 takes it away)",
             true,
             move |intents, value: Dynamic| {
-                intents.levels.stop_pct = fraction(&value, "stop_pct", 1.0)?;
+                intents.levels.stop_pct = Some(fraction(&value, "stop_pct", 1.0)?);
                 Ok(())
             },
         );
@@ -546,7 +561,7 @@ impl Registrar<'_> {
             "sets a target this far from the entry price",
             true,
             move |intents, value: Dynamic| {
-                intents.levels.target_pct = fraction(&value, "target_pct", f64::INFINITY)?;
+                intents.levels.target_pct = Some(fraction(&value, "target_pct", f64::INFINITY)?);
                 Ok(())
             },
         );
@@ -556,7 +571,7 @@ impl Registrar<'_> {
             "lets a stop follow the best price at this distance",
             true,
             move |intents, value: Dynamic| {
-                intents.levels.trail_pct = fraction(&value, "trail_pct", 1.0)?;
+                intents.levels.trail_pct = Some(fraction(&value, "trail_pct", 1.0)?);
                 Ok(())
             },
         );
@@ -566,7 +581,7 @@ impl Registrar<'_> {
             "moves the stop to the entry price once the profit reached this fraction",
             true,
             move |intents, value: Dynamic| {
-                intents.levels.break_even_pct = fraction(&value, "break_even_after", f64::INFINITY)?;
+                intents.levels.break_even_pct = Some(fraction(&value, "break_even_after", f64::INFINITY)?);
                 Ok(())
             },
         );
@@ -575,8 +590,8 @@ impl Registrar<'_> {
             "text",
             "writes a line into the run's log and report",
             true,
-            |intents, text: ImmutableString| {
-                intents.logs.push(text.to_string());
+            |intents, value: Dynamic| {
+                intents.logs.push(value.to_string());
                 Ok(())
             },
         );
@@ -775,6 +790,20 @@ fn allowed(state: &State, name: &str, in_handlers: bool) -> Answer<()> {
         Phase::Handler if in_handlers => Ok(()),
         _ => Err(fault(format!("ctx.{name} works in on_candle only: decide there, at the close"))),
     }
+}
+
+/// Compares values for which no comparison is registered: only with nothing (`x == ()`) is there an answer.
+fn unlike(a: &Dynamic, b: &Dynamic, operator: &str) -> Answer<bool> {
+    let nothing = |value: &Dynamic| value.is_unit() && value.tag() == 0;
+    if matches!(operator, "==" | "!=") && (nothing(a) || nothing(b)) {
+        return Ok((nothing(a) && nothing(b)) == (operator == "=="));
+    }
+    let kind = |value: &Dynamic| match value.type_name() {
+        "()" if value.tag() != 0 => "a multi-output indicator (name one of its fields)".to_owned(),
+        "()" => "nothing".to_owned(),
+        name => type_of(name).to_owned(),
+    };
+    Err(fault(format!("`{operator}` cannot compare {} with {}", kind(a), kind(b))))
 }
 
 /// A value now and one candle ago; a plain number is the same in both.

@@ -5,14 +5,15 @@ use super::api::{
     register_entry,
 };
 use super::check::{self, ScriptError};
-use super::diagnostic::{Diagnostic, Sources};
+use super::diagnostic::{Diagnostic, Sources, from_rhai};
 use super::host::{FolderModules, Imports, sandbox};
 use super::lint::{self, Declaration};
 use super::parameters::{Kind, Origin, Parameter, Parameters, Value, Written, base_parameters};
 use super::state::{Entry, Now, Phase, Slot, State};
+use super::suggest::nearest;
 use crate::engine::{ColumnCache, DataHandler, Intents, Moment, Rules, Strategy, StrategyFault};
-use crate::indicators::{Source, Spec};
-use crate::model::{Candles, Fill, Trade};
+use crate::indicators::{REGISTRY, Source, Spec};
+use crate::model::{Candles, Fill, Price, Trade, iso};
 use rhai::{AST, Caches, Dynamic, Engine, EvalAltResult, EvalContext, GlobalRuntimeState, Map, Scope};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -60,6 +61,10 @@ impl Script {
     /// Reads and checks a script file. Imports come from below its folder.
     pub fn load(path: &Path) -> Result<Script, ScriptError> {
         let shown = path.display().to_string();
+        if shown.ends_with(".d.rhai") {
+            let why = "it describes the API for editors and is not a strategy";
+            return Err(ScriptError::unread(&shown, why));
+        }
         let source = std::fs::read_to_string(path)
             .map_err(|error| ScriptError::unread(&shown, &read_error(path, &error)))?;
         let folder = path.parent().map(Path::to_owned).unwrap_or_default();
@@ -430,19 +435,32 @@ impl Script {
         intents: &mut Intents,
     ) -> Result<(), StrategyFault> {
         self.state.phase.set(phase);
-        std::mem::swap(&mut *self.state.intents.borrow_mut(), intents);
+        // The script writes into the state's own intents, empty between calls. Most candles ask for nothing:
+        // then nothing is moved.
+        if intents.touched {
+            std::mem::swap(&mut *self.state.intents.borrow_mut(), intents);
+        }
         let before = SmallSlots::of(&self.state.slots.borrow());
         let result = self.call(name, args);
-        std::mem::swap(&mut *self.state.intents.borrow_mut(), intents);
         match result {
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                let mut asked = self.state.intents.borrow_mut();
+                if asked.touched {
+                    std::mem::swap(&mut *asked, intents);
+                }
+                Ok(())
+            }
             Err(error) => {
                 *intents = Intents::default();
                 before.restore(&mut self.state.slots.borrow_mut());
                 let error = if error.position().is_none() { self.locate(error, phase) } else { error };
                 before.restore(&mut self.state.slots.borrow_mut());
                 *self.state.intents.borrow_mut() = Intents::default();
-                Err(StrategyFault { message: self.error(&error).to_string() })
+                let now = self.state.now.get().row;
+                let close_time = self.state.data.borrow().candles.close_time.get(now).copied().unwrap_or(0);
+                let message =
+                    format!("{}\n  in {name}, at the close of {}", self.error(&error), iso(close_time + 1));
+                Err(StrategyFault { message })
             }
         }
     }
@@ -632,11 +650,24 @@ fn read_error(path: &Path, error: &std::io::Error) -> String {
 
 /// The columns an expression such as `adx(14)` stands for: a name and a source each.
 pub fn series_of(expression: &str) -> Result<Vec<(String, Source)>, String> {
+    const REMEDY: &str = "write an indicator as a script does: sma(close, 20)";
     let mut engine = sandbox();
     let state = Rc::new(State::new());
     Registrar { engine: &mut engine, state, items: Vec::new() }.all();
     let value: Dynamic = engine.eval_expression(expression).map_err(|error| {
-        format!("`{expression}`: {error}. Write an indicator as a script does: sma(close, 20)")
+        let found = from_rhai(&error, expression, "");
+        let unknown = match &*error {
+            EvalAltResult::ErrorFunctionNotFound(signature, _)
+            | EvalAltResult::ErrorVariableNotFound(signature, _) => signature.split([' ', '(']).next(),
+            _ => None,
+        };
+        let names = REGISTRY.iter().map(|definition| definition.name);
+        let names = names.chain(Price::ALL.into_iter().map(Price::name));
+        let remedy = match unknown.and_then(|name| nearest(name, names)) {
+            Some(name) => format!("did you mean `{name}`?"),
+            None => REMEDY.to_owned(),
+        };
+        format!("`{expression}`: {}; {remedy}", found.message)
     })?;
     match value.try_cast::<Declared>() {
         Some(Declared::Source(source)) => Ok(vec![(expression.to_owned(), source)]),
@@ -649,9 +680,7 @@ pub fn series_of(expression: &str) -> Result<Vec<(String, Source)>, String> {
                 (format!("{expression}.{name}"), Source::Output { spec: spec.clone(), field })
             })
             .collect()),
-        None => {
-            Err(format!("`{expression}` is not an indicator: write one as a script does, sma(close, 20)"))
-        }
+        None => Err(format!("`{expression}` is not an indicator: {REMEDY}")),
     }
 }
 
