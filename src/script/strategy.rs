@@ -14,7 +14,10 @@ use super::suggest::nearest;
 use crate::engine::{ColumnCache, DataHandler, Intents, Moment, Rules, Strategy, StrategyFault};
 use crate::indicators::{REGISTRY, Source, Spec};
 use crate::model::{Candles, Fill, Price, Trade, iso};
-use rhai::{AST, Caches, Dynamic, Engine, EvalAltResult, EvalContext, GlobalRuntimeState, Map, Scope};
+use rhai::{
+    AST, ASTNode, Caches, Dynamic, Engine, EvalAltResult, EvalContext, Expr, Expression, GlobalRuntimeState,
+    Map, Position, Scope, StmtBlock,
+};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -41,8 +44,7 @@ pub struct Script {
     specs: Vec<Arc<Spec>>,
     /// What `params` and `init` declare, by their texts: order and positions.
     declarations: lint::Declared,
-    /// `on_candle` as statements, to find out where a limit was hit.
-    body: AST,
+    body: Body,
     warnings: Vec<Diagnostic>,
     handlers: Handlers,
     global: GlobalRuntimeState,
@@ -103,7 +105,7 @@ impl Script {
             names: Vec::new(),
             specs: Vec::new(),
             declarations: lint::declared(&ast),
-            body: body_of(&ast, "on_candle"),
+            body: Body::of(&ast, "on_candle"),
             warnings: Vec::new(),
             handlers,
             global: engine.new_global_runtime_state(),
@@ -168,6 +170,7 @@ impl Script {
         self.global = global;
         self.caches = Caches::new();
         self.scope = Scope::new();
+        self.body.scope = Scope::new();
         Ok(())
     }
 
@@ -219,6 +222,26 @@ impl Script {
             let _ = self.reset_runtime();
         }
         result
+    }
+
+    /// Runs the statements of `on_candle`.
+    fn run_body(&mut self) -> Result<(), Box<EvalAltResult>> {
+        self.global.num_operations = 0;
+        self.body.put_arguments();
+        let body = Expression::from(&self.body.block);
+        // Marked deprecated to say that it may change; the release is pinned.
+        #[allow(deprecated)]
+        let result =
+            EvalContext::new(&self.engine, &mut self.global, &mut self.caches, &mut self.body.scope, None)
+                .eval_expression_tree(&body);
+        match result {
+            Ok(_) => Ok(()),
+            Err(error) if matches!(*error, EvalAltResult::Return(..)) => Ok(()),
+            Err(error) => {
+                let _ = self.reset_runtime();
+                Err(error)
+            }
+        }
     }
 
     fn declare_parameters(&mut self) -> Result<(), ScriptError> {
@@ -441,9 +464,9 @@ impl Script {
             std::mem::swap(&mut *self.state.intents.borrow_mut(), intents);
         }
         let before = SmallSlots::of(&self.state.slots.borrow());
-        let result = self.call(name, args);
+        let result = if phase == Phase::Candle { self.run_body() } else { self.call(name, args).map(|_| ()) };
         match result {
-            Ok(_) => {
+            Ok(()) => {
                 let mut asked = self.state.intents.borrow_mut();
                 if asked.touched {
                     std::mem::swap(&mut *asked, intents);
@@ -452,46 +475,14 @@ impl Script {
             }
             Err(error) => {
                 *intents = Intents::default();
-                before.restore(&mut self.state.slots.borrow_mut());
-                let error = if error.position().is_none() { self.locate(error, phase) } else { error };
-                before.restore(&mut self.state.slots.borrow_mut());
                 *self.state.intents.borrow_mut() = Intents::default();
+                before.restore(&mut self.state.slots.borrow_mut());
                 let now = self.state.now.get().row;
                 let close_time = self.state.data.borrow().candles.close_time.get(now).copied().unwrap_or(0);
                 let message =
                     format!("{}\n  in {name}, at the close of {}", self.error(&error), iso(close_time + 1));
                 Err(StrategyFault { message })
             }
-        }
-    }
-
-    /// Rhai gives no position for a limit that is hit inside a called function. Run as plain statements, the
-    /// same candle fails at the same place, and says where.
-    fn locate(&mut self, error: Box<EvalAltResult>, phase: Phase) -> Box<EvalAltResult> {
-        if phase != Phase::Candle {
-            return error;
-        }
-        let Some(function) = self.ast.iter_functions().find(|function| function.name == "on_candle") else {
-            return error;
-        };
-        let mut scope = Scope::new();
-        let arguments = [Dynamic::from(Ctx), Dynamic::from(P)];
-        for (name, argument) in function.params.iter().zip(arguments) {
-            scope.push_dynamic(*name, argument);
-        }
-        // In the runtime of the script, which holds its imports and constants. Deprecated, but there is no
-        // other way to give one, and the release is pinned.
-        #[allow(deprecated)]
-        let result = self.engine.eval_statements_raw(
-            &mut self.global,
-            &mut self.caches,
-            &mut scope,
-            self.body.statements(),
-        );
-        let _ = self.reset_runtime();
-        match result {
-            Err(located) if !located.position().is_none() => located,
-            _ => error,
         }
     }
 }
@@ -506,18 +497,48 @@ fn in_order(map: &Map, declarations: &[Declaration]) -> Vec<String> {
     names
 }
 
-/// The statements of a function as a script of their own, with the same functions to call.
-fn body_of(ast: &AST, name: &str) -> AST {
-    let mut only = ast.clone_functions_only();
-    only.retain_functions(|_, _, function, _| function == name);
-    let mut statements = Vec::new();
-    only.walk(&mut |path: &[rhai::ASTNode]| {
-        if let [rhai::ASTNode::Stmt(statement)] = path {
-            statements.push((*statement).clone());
+/// `on_candle` as statements over a scope that holds its two arguments.
+///
+/// Calling it as a function would cost more than many a script does in it, and Rhai gives no position for a
+/// limit that is hit inside a called function.
+struct Body {
+    block: Expr,
+    /// What the function calls its arguments.
+    names: [String; 2],
+    scope: Scope<'static>,
+}
+
+impl Body {
+    fn of(ast: &AST, name: &str) -> Body {
+        let mut only = ast.clone_functions_only();
+        only.retain_functions(|_, _, function, _| function == name);
+        let mut statements = Vec::new();
+        only.walk(&mut |path: &[ASTNode]| {
+            if let [ASTNode::Stmt(statement)] = path {
+                statements.push((*statement).clone());
+            }
+            true
+        });
+        let function = only.iter_functions().find(|function| function.params.len() == 2);
+        let names = function.map_or_else(Default::default, |function| {
+            [function.params[0].to_owned(), function.params[1].to_owned()]
+        });
+        let block = StmtBlock::new(statements, Position::NONE, Position::NONE);
+        Body { block: Expr::Stmt(Box::new(block)), names, scope: Scope::new() }
+    }
+
+    /// Fills the scope, unless the arguments are still there as the last call left them: a script may assign
+    /// to them, and a closure may take hold of them.
+    fn put_arguments(&mut self) {
+        let [ctx, p] = &self.names;
+        let intact = self.scope.len() == 2
+            && self.scope.get(ctx).is_some_and(Dynamic::is_variant)
+            && self.scope.get(p).is_some_and(Dynamic::is_variant);
+        if !intact {
+            self.scope.clear();
+            self.scope.push(ctx.as_str(), Ctx).push(p.as_str(), P);
         }
-        true
-    });
-    AST::new(statements, ast.shared_lib().clone())
+    }
 }
 
 /// What a name of `init` turned out to be.
@@ -567,7 +588,7 @@ impl Strategy for Script {
     ) -> Result<(), StrategyFault> {
         self.state.bind(data);
         self.state.now.set(Now::new(moment));
-        self.transact("on_candle", &mut [Dynamic::from(Ctx), Dynamic::from(P)], Phase::Candle, intents)
+        self.transact("on_candle", &mut [], Phase::Candle, intents)
     }
 
     fn on_fill(
