@@ -10,7 +10,7 @@ use super::lint::{
     Declaration, FunctionSignature, Phase, Property, PropertyKind, Vocabulary, lint, lint_module, packages,
 };
 use super::parameters::base_parameters;
-use super::strategy::DeclaredAs;
+use super::script::DeclaredAs;
 use rhai::{AST, EvalAltResult, ParseError};
 use std::fmt;
 

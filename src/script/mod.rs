@@ -2,6 +2,7 @@
 //!
 //! - [`Script`]: a loaded script; parse, check, parameters, init, and one call per candle. It is the engine's
 //!   [`Strategy`](crate::engine::Strategy).
+//! - `interpreter`: the tier that executes; `strategy`: each handler as a transaction.
 //! - `host`: the sandbox. `api`: everything a script can name, described where it is registered.
 //! - `parameters`: what a script may be tuned by, and the base rules every script gets.
 //! - [`lint`], [`diagnostic`]: typos found at load, errors shown as a compiler would.
@@ -12,9 +13,13 @@
 mod api;
 mod check;
 pub mod diagnostic;
+mod expression;
 mod host;
+mod interpreter;
 pub mod lint;
 mod parameters;
+#[allow(clippy::module_inception)]
+mod script;
 mod source;
 mod state;
 mod strategy;
@@ -22,9 +27,10 @@ mod suggest;
 
 pub use api::{Gives, Item, Place};
 pub use check::ScriptError;
+pub use expression::{registered, series_of};
 pub use host::{CALL_DEPTH_MAX, COLLECTION_MAX, OPERATIONS_MAX, TEXT_MAX};
 pub use parameters::{
     Kind, Origin, Parameter, ParameterError, Parameters, Value, Written, base_parameters, parse_hours,
 };
+pub use script::{DeclaredAs, Script};
 pub use state::Slot;
-pub use strategy::{DeclaredAs, Script, registered, series_of};

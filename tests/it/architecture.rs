@@ -50,7 +50,7 @@ const IMPURE: [&str; 14] = [
 /// Where the pure zone may name it after all, and why.
 const ALLOWED: [(&str, &str, &str); 3] = [
     ("engine/data_handler.rs", "rayon::", "independent indicator columns, each one sequential pass"),
-    ("script/strategy.rs", "std::fs", "Script::load reads the script file"),
+    ("script/script.rs", "std::fs", "Script::load reads the script file"),
     ("script/host.rs", "std::fs", "imports are read from below the script's folder"),
 ];
 

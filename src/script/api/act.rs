@@ -1,0 +1,208 @@
+//! `ctx` as it acts: what a script may ask for.
+
+use super::{Answer, Ctx, Gives, Place, Registrar, fault, finite, number};
+use crate::engine::{EntryWish, Intents};
+use crate::model::{Direction, Size};
+use crate::script::state::{Phase, State};
+use rhai::{Dynamic, ImmutableString};
+use std::sync::Arc;
+
+impl Registrar<'_> {
+    /// Registers `ctx.name(argument)`, which writes into the intents of this call.
+    fn action<A: rhai::Variant + Clone>(
+        &mut self,
+        name: &'static str,
+        argument: &'static str,
+        doc: &str,
+        in_handlers: bool,
+        write: impl Fn(&mut Intents, A) -> Answer<()> + 'static,
+    ) {
+        let state = self.state.clone();
+        self.engine.register_fn(name, move |_: &mut Ctx, value: A| -> Answer<()> {
+            allowed(&state, name, in_handlers)?;
+            let mut intents = state.intents.borrow_mut();
+            intents.touched = true;
+            write(&mut intents, value)
+        });
+        self.describe(Place::Action, name, &[argument], Gives::Nothing, doc);
+    }
+
+    /// The same without its text.
+    fn silent_action(&mut self, name: &'static str, write: impl Fn(&mut Intents) + 'static) {
+        let state = self.state.clone();
+        self.engine.register_fn(name, move |_: &mut Ctx| -> Answer<()> {
+            allowed(&state, name, false)?;
+            let mut intents = state.intents.borrow_mut();
+            intents.touched = true;
+            write(&mut intents);
+            Ok(())
+        });
+    }
+
+    pub(super) fn actions(&mut self) {
+        let entry = |direction| {
+            move |intents: &mut Intents, note: ImmutableString| {
+                intents.entry = Some(EntryWish { direction, note: Arc::from(note.as_str()) });
+                Ok(())
+            }
+        };
+        let silent = |direction| {
+            move |intents: &mut Intents| intents.entry = Some(EntryWish { direction, note: Arc::from("") })
+        };
+        let doc = "asks to open a long position at the next open; in a short one, to reverse";
+        self.action("enter_long", "reason?", doc, false, entry(Direction::Long));
+        self.silent_action("enter_long", silent(Direction::Long));
+        let doc = "asks to open a short position at the next open; in a long one, to reverse";
+        self.action("enter_short", "reason?", doc, false, entry(Direction::Short));
+        self.silent_action("enter_short", silent(Direction::Short));
+        let doc = "asks to close the position at the next open";
+        self.action("exit", "reason?", doc, false, |intents, note: ImmutableString| {
+            intents.exit = Some(Arc::from(note.as_str()));
+            Ok(())
+        });
+        self.silent_action("exit", |intents| intents.exit = Some(Arc::from("")));
+
+        let size = |name: &'static str, make: fn(f64) -> Size| {
+            move |intents: &mut Intents, value: Dynamic| {
+                let value = finite(&value, name)?;
+                if value < 0.0 {
+                    return Err(fault(format!("{name} must not be negative, {value} given")));
+                }
+                intents.size = Some(make(value));
+                Ok(())
+            }
+        };
+        self.action(
+            "size_units",
+            "quantity",
+            "size of this entry: a quantity of base currency",
+            false,
+            size("size_units", Size::Units),
+        );
+        self.action(
+            "size_quote",
+            "amount",
+            "size of this entry: an amount of quote currency",
+            false,
+            size("size_quote", Size::Quote),
+        );
+        self.action(
+            "size_equity_pct",
+            "percent",
+            "size of this entry: percent of equity (95 is 95 %)",
+            false,
+            size("size_equity_pct", Size::EquityPct),
+        );
+        self.action(
+            "size_risk_pct",
+            "percent",
+            "size of this entry: percent of equity lost if the tighter fixed stop is hit",
+            false,
+            size("size_risk_pct", Size::RiskPct),
+        );
+
+        self.action(
+            "stop_at",
+            "price",
+            "sets the stop at a price: with an entry it travels along, later it moves the live one",
+            true,
+            |intents, value: Dynamic| {
+                intents.levels.stop_price = Some(finite(&value, "stop_at")?);
+                Ok(())
+            },
+        );
+        self.action("target_at", "price", "sets the target at a price", true, |intents, value: Dynamic| {
+            intents.levels.target_price = Some(finite(&value, "target_at")?);
+            Ok(())
+        });
+        let fraction = |value: &Dynamic, name: &str, below: f64| {
+            let value = finite(value, name)?;
+            if (0.0..below).contains(&value) {
+                return Ok(value);
+            }
+            let range = if below.is_finite() { "0 to below 1" } else { "0 up" };
+            Err(fault(format!("{name} takes a fraction from {range} (0.02 is 2 %), {value} given")))
+        };
+        self.action(
+            "stop_pct",
+            "fraction",
+            "sets a stop this far from the entry price (0.02 is 2 %; 0 takes it away)",
+            true,
+            move |intents, value: Dynamic| {
+                intents.levels.stop_pct = Some(fraction(&value, "stop_pct", 1.0)?);
+                Ok(())
+            },
+        );
+        self.action(
+            "target_pct",
+            "fraction",
+            "sets a target this far from the entry price",
+            true,
+            move |intents, value: Dynamic| {
+                intents.levels.target_pct = Some(fraction(&value, "target_pct", f64::INFINITY)?);
+                Ok(())
+            },
+        );
+        self.action(
+            "trail_pct",
+            "fraction",
+            "lets a stop follow the best price at this distance",
+            true,
+            move |intents, value: Dynamic| {
+                intents.levels.trail_pct = Some(fraction(&value, "trail_pct", 1.0)?);
+                Ok(())
+            },
+        );
+        self.action(
+            "break_even_after",
+            "fraction",
+            "moves the stop to the entry price once the profit reached this fraction",
+            true,
+            move |intents, value: Dynamic| {
+                intents.levels.break_even_pct = Some(fraction(&value, "break_even_after", f64::INFINITY)?);
+                Ok(())
+            },
+        );
+        self.action(
+            "log",
+            "text",
+            "writes a line into the run's log and report",
+            true,
+            |intents, value: Dynamic| {
+                intents.logs.push(value.to_string());
+                Ok(())
+            },
+        );
+        let state = self.state.clone();
+        self.engine.register_fn(
+            "plot",
+            move |_: &mut Ctx, name: ImmutableString, value: Dynamic| -> Answer<()> {
+                let value = number(&value, "plot")?;
+                let mut plots = state.plots.borrow_mut();
+                let index = plots.iter().position(|plot| *plot == name.as_str()).unwrap_or_else(|| {
+                    plots.push(name.to_string());
+                    plots.len() - 1
+                });
+                let mut intents = state.intents.borrow_mut();
+                intents.touched = true;
+                intents.plots.push((index, value));
+                Ok(())
+            },
+        );
+        self.describe(
+            Place::Action,
+            "plot",
+            &["name", "value"],
+            Gives::Nothing,
+            "draws a value in the report, as a line of that name",
+        );
+    }
+}
+
+fn allowed(state: &State, name: &str, in_handlers: bool) -> Answer<()> {
+    match state.phase.get() {
+        Phase::Candle => Ok(()),
+        Phase::Handler if in_handlers => Ok(()),
+        _ => Err(fault(format!("ctx.{name} works in on_candle only: decide there, at the close"))),
+    }
+}

@@ -1,0 +1,149 @@
+//! The API that scripts see: everything registered with `rhai::Engine`, each item described where it is
+//! registered. `mista api` prints these descriptions; the linter's vocabulary is made of them.
+
+mod act;
+mod declare;
+mod events;
+mod functions;
+mod read;
+
+pub(super) use declare::{Declared, DeclaredParameter, plain_value};
+pub(super) use events::{FillView, TradeView};
+pub(super) use read::register_entry;
+
+use super::state::State;
+use rhai::{Dynamic, Engine, EvalAltResult, Position};
+use std::rc::Rc;
+
+/// The first argument of the handlers. All it stands for is in [`State`].
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ctx;
+
+/// The `p` of the handlers; its values are in the getters' shared table.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct P;
+
+/// Where an item can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// A series for indicators, in `init(p)`.
+    Constant,
+    /// In `params()`.
+    Params,
+    /// In `init(p)`.
+    Init,
+    /// Anywhere.
+    Anywhere,
+    /// `ctx.name`, read.
+    Property,
+    /// `ctx.name(..)`.
+    Action,
+    /// `fill.name` in `on_fill`.
+    Fill,
+    /// `trade.name` in `on_exit`.
+    Trade,
+}
+
+/// What reading an item gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gives {
+    Nothing,
+    Number,
+    Bool,
+    Text,
+    Series,
+}
+
+/// One registered item.
+#[derive(Debug, Clone)]
+pub struct Item {
+    pub place: Place,
+    pub name: String,
+    /// Names of the arguments; a `?` at the end marks one that may be left out.
+    pub arguments: Vec<&'static str>,
+    pub gives: Gives,
+    pub doc: String,
+}
+
+impl Item {
+    /// `name(a, b)`, or the bare name of what takes no arguments.
+    pub fn signature(&self) -> String {
+        match (self.place, self.arguments.as_slice()) {
+            (Place::Constant | Place::Property | Place::Fill | Place::Trade, _) => self.name.clone(),
+            (_, arguments) => format!("{}({})", self.name, arguments.join(", ")),
+        }
+    }
+}
+
+type Fault = Box<EvalAltResult>;
+type Answer<T> = Result<T, Fault>;
+
+pub(super) fn fault(message: impl Into<String>) -> Fault {
+    Box::new(EvalAltResult::ErrorRuntime(Dynamic::from(message.into()), Position::NONE))
+}
+
+/// A number from a script: a float or a whole number.
+fn number(value: &Dynamic, what: &str) -> Answer<f64> {
+    if let Ok(value) = value.as_float() {
+        return Ok(value);
+    }
+    value
+        .as_int()
+        .map(|value| value as f64)
+        .map_err(|kind| fault(format!("{what} must be a number, {} given", type_of(kind))))
+}
+
+fn finite(value: &Dynamic, what: &str) -> Answer<f64> {
+    let value = number(value, what)?;
+    if value.is_finite() {
+        Ok(value)
+    } else {
+        Err(fault(format!("{what} must be a finite number, {value} given")))
+    }
+}
+
+/// A Rhai type name in an author's words.
+fn type_of(name: &str) -> &str {
+    match name {
+        "()" => "nothing",
+        "i64" | "f64" => "a number",
+        "bool" => "true or false",
+        "string" => "a text",
+        other => other,
+    }
+}
+
+/// Registers items and keeps their descriptions.
+pub(super) struct Registrar<'a> {
+    pub engine: &'a mut Engine,
+    pub state: Rc<State>,
+    pub items: Vec<Item>,
+}
+
+impl Registrar<'_> {
+    fn describe(
+        &mut self,
+        place: Place,
+        name: &str,
+        arguments: &[&'static str],
+        gives: Gives,
+        doc: impl Into<String>,
+    ) {
+        let doc = doc.into();
+        self.items.push(Item { place, name: name.to_owned(), arguments: arguments.to_vec(), gives, doc });
+    }
+
+    /// Registers everything.
+    pub fn all(&mut self) {
+        self.comparisons();
+        self.constants();
+        self.parameter_kinds();
+        self.indicators();
+        self.data();
+        self.position();
+        self.actions();
+        self.series_functions();
+        self.math();
+        self.fills();
+    }
+}

@@ -1,0 +1,419 @@
+//! A loaded script: parse, check, parameters, and `init`.
+
+use super::api::{Declared, DeclaredParameter, Item, P, Place, Registrar, plain_value, register_entry};
+use super::check::{self, ScriptError};
+use super::diagnostic::{Diagnostic, Sources};
+use super::host::{FolderModules, Imports, sandbox};
+use super::interpreter::Interpreter;
+use super::lint::{self, Declaration};
+use super::parameters::{Kind, Origin, Parameter, Parameters, Value, Written, base_parameters};
+use super::state::{Entry, Phase, Slot, State};
+use crate::engine::{ColumnCache, DataHandler, Rules};
+use crate::indicators::{Source, Spec};
+use crate::model::Candles;
+use rhai::{Dynamic, EvalAltResult, Map};
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// A script, loaded and checked. Holds the interpreter; belongs to one thread.
+pub struct Script {
+    name: String,
+    pub(super) path: String,
+    source: String,
+    imports: Imports,
+    pub(super) interpreter: Interpreter,
+    items: Vec<Item>,
+    declared_parameters: Vec<Parameter>,
+    pub(super) state: Rc<State>,
+    values: Rc<RefCell<Vec<Dynamic>>>,
+    parameter_names: Vec<String>,
+    /// Names that `init` declared, in the order their getters were registered.
+    names: Vec<String>,
+    specs: Vec<Arc<Spec>>,
+    /// What `params` and `init` declare, by their texts: order and positions.
+    declarations: lint::Declared,
+    warnings: Vec<Diagnostic>,
+    pub(super) handlers: Handlers,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Handlers {
+    pub on_fill: bool,
+    pub on_exit: bool,
+}
+
+impl Script {
+    /// Reads and checks a script file. Imports come from below its folder.
+    pub fn load(path: &Path) -> Result<Script, ScriptError> {
+        let shown = path.display().to_string();
+        if shown.ends_with(".d.rhai") {
+            let why = "it describes the API for editors and is not a strategy";
+            return Err(ScriptError::unread(&shown, why));
+        }
+        let source = std::fs::read_to_string(path)
+            .map_err(|error| ScriptError::unread(&shown, &read_error(path, &error)))?;
+        let folder = path.parent().map(Path::to_owned).unwrap_or_default();
+        Script::compile(&shown, &source, &folder)
+    }
+
+    /// Checks a script that is already read. `path` is what messages show.
+    pub fn compile(path: &str, source: &str, folder: &Path) -> Result<Script, ScriptError> {
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let mut engine = sandbox();
+        let imports = Imports::default();
+        engine.set_module_resolver(FolderModules::new(folder, imports.clone()));
+        let state = Rc::new(State::new());
+        let mut registrar = Registrar { engine: &mut engine, state: state.clone(), items: Vec::new() };
+        registrar.all();
+        let items = registrar.items;
+        let mut ast = engine.compile(source).map_err(|error| ScriptError::parse(&error, source, path))?;
+        ast.set_source(path);
+        // Names that `params` and `init` visibly declare count as known; what they are is checked below.
+        check::findings(&ast, path, &Sources::one(path, source), &check::vocabulary(&items, &[], &[]))?;
+        let name = Path::new(path).file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        let declarations = lint::declared(&ast);
+        let sources = |imports: &Imports| texts(path, source, imports);
+        let interpreter = Interpreter::new(engine, ast)
+            .map_err(|error| ScriptError::run(&error, sources(&imports), path))?;
+        let mut script = Script {
+            name: name.unwrap_or_default(),
+            path: path.to_owned(),
+            source: source.to_owned(),
+            imports,
+            items,
+            declared_parameters: Vec::new(),
+            state,
+            values: Rc::default(),
+            parameter_names: Vec::new(),
+            names: Vec::new(),
+            specs: Vec::new(),
+            declarations,
+            warnings: Vec::new(),
+            handlers: Handlers {
+                on_fill: interpreter.has_function("on_fill", 3),
+                on_exit: interpreter.has_function("on_exit", 3),
+            },
+            interpreter,
+        };
+        script.declare_parameters()?;
+        script.prepare(&Parameters::new(script.declared_parameters.clone()))?;
+        let mut vocabulary = check::vocabulary(&script.items, &script.parameter_names, &script.declared());
+        vocabulary.modules = script.interpreter.modules();
+        script.warnings = check::findings(&script.interpreter.ast, path, &script.sources(), &vocabulary)?;
+        script.check_imports()?;
+        Ok(script)
+    }
+
+    /// The texts that messages point into: the script and what it imports.
+    fn sources(&self) -> Sources {
+        texts(&self.path, &self.source, &self.imports)
+    }
+
+    pub(super) fn error(&self, error: &EvalAltResult) -> ScriptError {
+        ScriptError::run(error, self.sources(), &self.path)
+    }
+
+    /// Typos in imported files.
+    fn check_imports(&mut self) -> Result<(), ScriptError> {
+        let vocabulary = check::vocabulary(&self.items, &self.parameter_names, &self.declared());
+        for (path, text) in self.imported() {
+            let shown = path.display().to_string();
+            let mut ast = self
+                .interpreter
+                .engine
+                .compile(&text)
+                .map_err(|error| ScriptError::parse(&error, &text, &shown))?;
+            ast.set_source(shown.as_str());
+            self.warnings.extend(check::module_findings(&ast, &shown, &self.sources(), &vocabulary)?);
+        }
+        Ok(())
+    }
+
+    /// What the linter thinks is not as its author meant it.
+    pub fn warnings(&self) -> &[Diagnostic] {
+        &self.warnings
+    }
+
+    /// The warnings as a compiler would show them.
+    pub fn render_warnings(&self, coloured: bool) -> String {
+        ScriptError::new(self.warnings.clone(), self.sources()).render(coloured)
+    }
+
+    fn declare_parameters(&mut self) -> Result<(), ScriptError> {
+        if self.interpreter.has_function("params", 0) {
+            let value = self.interpreter.call("params", &mut []).map_err(|error| self.error(&error))?;
+            let map = value.try_cast::<Map>().ok_or_else(|| {
+                let text = "`params` must return a map: `#{ period: int(20, 5, 100) }`";
+                ScriptError::function("params", self.sources(), &self.path, text)
+            })?;
+            let base = base_parameters();
+            let order = &self.declarations.params;
+            let mut own = Vec::new();
+            for name in in_order(&map, order) {
+                let base = base.iter().find(|base| base.name == name);
+                let parameter = declared_parameter(&name, &map[name.as_str()], base)
+                    .map_err(|text| ScriptError::declared(order, &name, self.sources(), &self.path, &text))?;
+                own.push(parameter);
+            }
+            self.declared_parameters = own;
+        }
+        let parameters = Parameters::new(self.declared_parameters.clone());
+        self.parameter_names = parameters.entries().iter().map(|entry| entry.name.clone()).collect();
+        for (index, name) in self.parameter_names.iter().enumerate() {
+            let values = self.values.clone();
+            self.interpreter
+                .engine
+                .register_get(name.as_str(), move |_: &mut P| values.borrow()[index].clone());
+        }
+        self.interpreter.forget_functions();
+        Ok(())
+    }
+
+    /// The parameters the script declares and the base ones, at their defaults.
+    pub fn parameters(&self) -> Parameters {
+        Parameters::new(self.declared_parameters.clone())
+    }
+
+    /// Puts parameters in force and runs `init`: series and state slots are known by name and type after it.
+    pub fn prepare(&mut self, parameters: &Parameters) -> Result<(), ScriptError> {
+        *self.values.borrow_mut() = parameters
+            .entries()
+            .iter()
+            .map(|entry| match &entry.value {
+                Value::Int(value) => Dynamic::from_int(*value),
+                Value::Float(value) => Dynamic::from_float(*value),
+                Value::Bool(value) => Dynamic::from_bool(*value),
+                Value::Text(value) => Dynamic::from(value.clone()),
+            })
+            .collect();
+        self.state.phase.set(Phase::Load);
+        let mut map = Map::new();
+        if self.interpreter.has_function("init", 1) {
+            let value =
+                self.interpreter.call("init", &mut [Dynamic::from(P)]).map_err(|error| self.error(&error))?;
+            map = value.try_cast::<Map>().ok_or_else(|| {
+                let text = "`init` must return a map: `#{ fast: ema(close, p.fast_period) }`";
+                ScriptError::function("init", self.sources(), &self.path, text)
+            })?;
+        }
+        let names = in_order(&map, &self.declarations.init);
+        self.specs.clear();
+        let mut slots = Vec::new();
+        let mut columns = 0;
+        let mut firsts: Vec<usize> = Vec::new();
+        // A name that an earlier init declared and this one did not is off.
+        let mut entries = vec![Entry::Off; self.names.len()];
+        for name in names {
+            let sources = self.sources();
+            let refuse = |text: String| {
+                ScriptError::declared(&self.declarations.init, &name, sources.clone(), &self.path, &text)
+            };
+            let taken =
+                |item: &Item| item.name == name && matches!(item.place, Place::Property | Place::Action);
+            if self.items.iter().any(taken) {
+                return Err(refuse(format!("`{name}` is a built-in of ctx: choose another name")));
+            }
+            let value = &map[name.as_str()];
+            let mut column_of = |spec: &Arc<Spec>| match self.specs.iter().position(|known| known == spec) {
+                Some(index) => firsts[index],
+                None => {
+                    self.specs.push(spec.clone());
+                    firsts.push(columns);
+                    columns += spec.definition.fields.len();
+                    columns - spec.definition.fields.len()
+                }
+            };
+            let entry = if let Some(declared) = value.clone().try_cast::<Declared>() {
+                match declared {
+                    Declared::Source(Source::Price(price)) => Entry::Price(price),
+                    Declared::Source(Source::Output { spec, field }) => {
+                        Entry::Series(column_of(&spec) + field)
+                    }
+                    Declared::Multi(spec) => Entry::Multi(column_of(&spec), spec),
+                }
+            } else if value.is_unit() {
+                Entry::Off
+            } else {
+                let slot = match plain_value(value) {
+                    Some(Value::Int(value)) => Slot::Int(value),
+                    Some(Value::Float(value)) => Slot::Float(value),
+                    Some(Value::Bool(value)) => Slot::Bool(value),
+                    _ => {
+                        return Err(refuse(format!(
+                            "`{name}` must be an indicator, a number, true or false, or `()` for one that is off; {} given",
+                            value.type_name()
+                        )));
+                    }
+                };
+                slots.push(slot);
+                Entry::Slot(slots.len() - 1)
+            };
+            match self.names.iter().position(|known| *known == name) {
+                Some(index) => entries[index] = entry,
+                None => {
+                    register_entry(&mut self.interpreter.engine, &self.state, &name, self.names.len());
+                    self.names.push(name.clone());
+                    entries.push(entry);
+                    self.interpreter.forget_functions();
+                }
+            }
+        }
+        *self.state.entries.borrow_mut() = entries;
+        *self.state.slots.borrow_mut() = slots;
+        Ok(())
+    }
+
+    /// What `init` declared: names, and the fields of those that have several.
+    pub fn declared(&self) -> Vec<(String, DeclaredAs)> {
+        let entries = self.state.entries.borrow();
+        self.names
+            .iter()
+            .zip(entries.iter())
+            .map(|(name, entry)| {
+                let slots = self.state.slots.borrow();
+                let declared = match entry {
+                    Entry::Series(column) => DeclaredAs::Series(self.series_at(*column)),
+                    Entry::Price(price) => DeclaredAs::Series(price.name().to_owned()),
+                    Entry::Off => DeclaredAs::Off,
+                    Entry::Multi(_, spec) => DeclaredAs::Multi(spec.clone()),
+                    Entry::Slot(slot) => DeclaredAs::Slot(slots[*slot]),
+                };
+                (name.clone(), declared)
+            })
+            .collect()
+    }
+
+    fn series_at(&self, column: usize) -> String {
+        let mut first = 0;
+        for spec in &self.specs {
+            let fields = spec.definition.fields;
+            if column < first + fields.len() {
+                return match fields {
+                    [_] => spec.to_string(),
+                    _ => format!("{spec}.{}", fields[column - first]),
+                };
+            }
+            first += fields.len();
+        }
+        String::new()
+    }
+
+    /// The indicators that `init` declared, each once, in the order of their columns.
+    pub fn specs(&self) -> &[Arc<Spec>] {
+        &self.specs
+    }
+
+    /// Computes what the script and the base rules need over `candles`.
+    pub fn data(&self, candles: &Arc<Candles>, rules: &Rules, cache: &mut ColumnCache) -> DataHandler {
+        let filter = rules.atr_filter.and_then(|filter| {
+            DataHandler::atr_filter_specs(&filter).map(|(atr, average)| (atr, average, filter.multiplier))
+        });
+        let mut all = self.specs.clone();
+        if let Some((atr, average, _)) = &filter {
+            all.push(atr.clone());
+            all.extend(average.clone());
+        }
+        cache.prepare(candles, &all);
+        DataHandler::new(candles.clone(), cache, &self.specs, filter)
+    }
+
+    /// File name without its ending.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Files the script imports, with their texts.
+    pub fn imported(&self) -> Vec<(PathBuf, String)> {
+        self.imports.borrow().iter().map(|(path, text)| (path.clone(), text.clone())).collect()
+    }
+
+    /// What scripts can use, as registered.
+    pub fn items(&self) -> &[Item] {
+        &self.items
+    }
+
+    /// Names the script has plotted under so far.
+    pub fn plot_names(&self) -> Vec<String> {
+        self.state.plots.borrow().clone()
+    }
+}
+
+/// The texts that messages point into: the script and what it imports.
+fn texts(path: &str, source: &str, imports: &Imports) -> Sources {
+    let mut sources = Sources::one(path, source);
+    for (path, text) in imports.borrow().iter() {
+        sources.insert(path.display().to_string(), text);
+    }
+    sources
+}
+
+/// The names in a map, in the order in which the script's text declares them.
+fn in_order(map: &Map, declarations: &[Declaration]) -> Vec<String> {
+    let position_of = |name: &str| {
+        declarations.iter().position(|declaration| declaration.name == name).unwrap_or(usize::MAX)
+    };
+    let mut names: Vec<String> = map.keys().map(ToString::to_string).collect();
+    names.sort_by_key(|name| position_of(name));
+    names
+}
+
+/// What a name of `init` turned out to be.
+#[derive(Debug, Clone, PartialEq)]
+pub enum DeclaredAs {
+    /// The expression that gives it.
+    Series(String),
+    Multi(Arc<Spec>),
+    Slot(Slot),
+    Off,
+}
+
+/// A parameter from an entry of the map that `params` returns.
+fn declared_parameter(name: &str, value: &Dynamic, base: Option<&Parameter>) -> Result<Parameter, String> {
+    if let Some(declared) = value.clone().try_cast::<DeclaredParameter>() {
+        if let Some(base) = base {
+            let fits =
+                |kind: &Kind| matches!(kind, Kind::Int { .. }) == matches!(base.kind, Kind::Int { .. });
+            if !fits(&declared.kind) || base.kind.check(&Written::Value(declared.default.clone())).is_none() {
+                return Err(format!("`{name}` is a base parameter: it takes {}", base.kind));
+            }
+        }
+        return Ok(Parameter {
+            name: name.to_owned(),
+            kind: declared.kind,
+            origin: base.map_or(Origin::Script, |base| base.origin),
+            default: declared.default.clone(),
+            value: declared.default,
+        });
+    }
+    let Some(base) = base else {
+        return Err(format!(
+            "`{name}` is not a base parameter, so say what it takes: int(20, 5, 100), float(2.0, 0.0, 5.0), flag(true) or choice(\"a\", [\"a\", \"b\"])"
+        ));
+    };
+    let written = if value.is_unit() { Some(Written::Null) } else { plain_value(value).map(Written::Value) };
+    match written.and_then(|written| base.kind.check(&written)) {
+        Some(value) => Ok(Parameter { default: value.clone(), value, ..base.clone() }),
+        None => Err(format!("`{name}` takes {}", base.kind)),
+    }
+}
+
+fn read_error(path: &Path, error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            "there is no such file; `mista new NAME` writes a new script".to_owned()
+        }
+        std::io::ErrorKind::InvalidData => "it is not a text in UTF-8: is it a script?".to_owned(),
+        _ if path.is_dir() => "it is a folder; name a .rhai file in it".to_owned(),
+        _ => error.to_string(),
+    }
+}
