@@ -30,6 +30,9 @@ pub enum Held {
     Refusal(Refusal),
 }
 
+/// Log lines that a run keeps.
+pub const LOG_LINES_MAX: usize = 20_000;
+
 /// What a person wants to see besides the outcome: kept only when asked for.
 #[derive(Debug, Clone, Default)]
 pub struct Trace {
@@ -37,8 +40,10 @@ pub struct Trace {
     pub stops: Vec<f64>,
     /// Entries that were asked for and not made, with the row of the decision.
     pub held: Vec<(usize, Direction, Held)>,
-    /// The script's log lines.
+    /// The script's log lines, the first [`LOG_LINES_MAX`] of them.
     pub logs: Vec<(usize, String)>,
+    /// How many more there were.
+    pub logs_dropped: usize,
     /// Values the script plotted: row, index of the plot's name, value.
     pub plots: Vec<(usize, usize, f64)>,
 }
@@ -136,7 +141,9 @@ impl Recorder for OutcomeRecorder {
 
     fn on_notes(&mut self, row: usize, logs: &mut Vec<String>, plots: &[(usize, f64)]) {
         if let Some(trace) = &mut self.trace {
-            trace.logs.extend(logs.drain(..).map(|text| (row, text)));
+            let room = LOG_LINES_MAX.saturating_sub(trace.logs.len());
+            trace.logs_dropped += logs.len().saturating_sub(room);
+            trace.logs.extend(logs.drain(..).take(room).map(|text| (row, text)));
             trace.plots.extend(plots.iter().map(|&(plot, value)| (row, plot, value)));
         }
     }

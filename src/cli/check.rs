@@ -125,7 +125,11 @@ impl Strategy for Watched<'_> {
     ) -> Result<(), StrategyFault> {
         self.script.on_candle(data, moment, intents)?;
         if intents.touched {
-            self.decisions.push((moment.index, intents.clone()));
+            // What it asked for; what it logged or plotted is no decision, and may well depend on the past.
+            let asked = Intents { logs: Vec::new(), plots: Vec::new(), ..intents.clone() };
+            if asked != (Intents { touched: true, ..Intents::default() }) {
+                self.decisions.push((moment.index, asked));
+            }
         }
         Ok(())
     }
@@ -181,10 +185,7 @@ impl Proof<'_> {
     fn prefixes(&mut self, acts: Option<usize>) -> Result<Verdict, Failure> {
         let rows = self.candles.len();
         if rows <= self.warm + 1 {
-            return Ok(Err(format!(
-                "{rows} candles are too few: the script needs {} to be called",
-                self.warm + 1
-            )));
+            return Ok(Err(format!("{rows} candles are too few: none has all indicators and one after it")));
         }
         let around = acts.unwrap_or(rows / 2).saturating_sub(self.warm + PREFIXES / 3);
         let start = around.min(rows.saturating_sub(self.warm + PREFIXES));

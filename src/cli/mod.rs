@@ -99,8 +99,30 @@ enum Verb {
     Series(series::SeriesArguments),
 }
 
-/// Parses the arguments of the process, runs the verb, prints what went wrong.
+/// Stack of the thread that runs a verb. Scripts may nest values as deep as their size limit lets them, and
+/// comparing or printing such a value takes a frame per level.
+const STACK: usize = 256 << 20;
+
+/// Runs the verb on a thread of its own.
 pub fn main() -> ExitCode {
+    let failed = ExitCode::from(Exit::Failed as u8);
+    match std::thread::Builder::new().stack_size(STACK).spawn(arguments_to_exit) {
+        Ok(thread) => thread.join().unwrap_or(failed),
+        Err(error) => {
+            complain(&format!("error: cannot start a thread: {error}"));
+            failed
+        }
+    }
+}
+
+/// Writes to standard error. There is nobody to tell when that is closed.
+fn complain(message: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "{message}");
+}
+
+/// Parses the arguments of the process, runs the verb, prints what went wrong.
+fn arguments_to_exit() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -128,7 +150,7 @@ pub fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::from(Exit::Ok as u8),
         Err(failure) => {
-            eprintln!("{}", with_prefix(&failure.message));
+            complain(&with_prefix(&failure.message));
             ExitCode::from(failure.exit as u8)
         }
     }

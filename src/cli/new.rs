@@ -76,5 +76,5 @@ fn behaviour(script: &Path, case: &Path) -> Result<String, Failure> {
 
 /// A snapshot file as the tests read it.
 fn snapshot_text(expected: &str) -> String {
-    format!("---\nsource: tests/it/strategies.rs\nexpression: behaviour\n---\n{expected}")
+    format!("---\nsource: tests/it/cases.rs\nexpression: behaviour\n---\n{expected}")
 }

@@ -1,7 +1,7 @@
 //! `mista run`: backtest a script, print the result, write what was asked for.
 
 use super::arguments::JobArguments;
-use super::{Exit, Failure, outputs, print, watch, write};
+use super::{Exit, Failure, complain, outputs, print, watch, write};
 use crate::backtest::{Outcome, Trace};
 use crate::indicators::{Source, Spec};
 use crate::job::Job;
@@ -160,17 +160,19 @@ fn check_outputs(arguments: &RunArguments, report: Option<&Path>, job: &Job) -> 
 const TIER: &str = "interpreter";
 
 fn default_report(job: &Job) -> PathBuf {
-    let (name, symbol) = (job.script.name(), &job.settings.symbol);
+    let plain = |text: &str| text.replace(|c: char| !c.is_ascii_alphanumeric() && c != '_', "-");
+    let (name, symbol) = (plain(job.script.name()), plain(&job.settings.symbol));
     Path::new("results/backtest").join(format!("{name}_{symbol}_{}.html", job.loaded.interval))
 }
 
 fn print_logs(job: &Job, trace: &Trace) {
     const SHOWN: usize = 5;
     for (row, text) in trace.logs.iter().take(SHOWN) {
-        eprintln!("{}  {text}", iso(job.candles.close_time[*row]));
+        complain(&format!("{}  {text}", iso(job.candles.close_time[*row])));
     }
-    if trace.logs.len() > SHOWN {
-        eprintln!("… and {} more lines, in the report", trace.logs.len() - SHOWN);
+    let more = (trace.logs.len() + trace.logs_dropped).saturating_sub(SHOWN);
+    if more > 0 {
+        complain(&format!("… and {more} more lines, in the report"));
     }
 }
 

@@ -1,7 +1,7 @@
 //! `mista run --watch`: run again on every save, and print what changed in the result.
 
 use super::run::{RunArguments, once};
-use super::{Exit, Failure};
+use super::{Exit, Failure, complain};
 use crate::report::Metrics;
 use notify::{EventKind, RecursiveMode, Watcher};
 use std::collections::BTreeSet;
@@ -30,7 +30,7 @@ pub fn watch(arguments: &RunArguments) -> Result<(), Failure> {
                 used
             }
             Err(failure) => {
-                eprintln!("{}", failure.message);
+                complain(&format!("{}", failure.message));
                 vec![arguments.script.clone()]
             }
         };
@@ -41,7 +41,7 @@ pub fn watch(arguments: &RunArguments) -> Result<(), Failure> {
                 watcher.watch(&folder, RecursiveMode::NonRecursive).map_err(failed)?;
             }
         }
-        eprintln!("watching {}: save to run again, Ctrl-C to stop", arguments.script.display());
+        complain(&format!("watching {}: save to run again, Ctrl-C to stop", arguments.script.display()));
         wait_for_save(&events, &used)?;
     }
 }

@@ -47,6 +47,8 @@ pub struct Engine<'a, S, R> {
     /// What belongs to the order in flight.
     exit_cause: Option<ExitCause>,
     entry_in_flight: Option<EntryRequest>,
+    /// What stood in the way of an entry at the last close.
+    standing: Standing,
     /// Row and price of the open in hand.
     opened: (usize, f64),
 }
@@ -79,6 +81,7 @@ impl<'a, S: Strategy, R: Recorder> Engine<'a, S, R> {
             decided_before: false,
             exit_cause: None,
             entry_in_flight: None,
+            standing: Standing::default(),
             opened: (first_row, f64::NAN),
         }
     }
@@ -200,7 +203,7 @@ impl<'a, S: Strategy, R: Recorder> Engine<'a, S, R> {
             equity: self.position.equity(self.data.candles().close[seen]),
             cash: self.position.cash(),
             allow_short: self.settings.allow_short,
-            standing: Standing::default(),
+            standing: self.standing,
         };
         self.intents.clear();
         self.strategy.on_fill(self.data, &moment, fill, &mut self.intents)?;
@@ -232,6 +235,7 @@ impl<'a, S: Strategy, R: Recorder> Engine<'a, S, R> {
             self.recorder.on_first_decision(row);
         }
         let standing = self.risk.standing(row, close_time + 1, || self.data.atr_pass(row));
+        self.standing = standing;
         let moment = Moment {
             row,
             index: row - self.first_row,

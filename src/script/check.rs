@@ -146,7 +146,7 @@ pub(super) fn vocabulary(
         parameters: base.chain(parameters.iter().cloned()).collect(),
         fill_properties: names(Place::Fill),
         trade_properties: names(Place::Trade),
-        modules: Default::default(),
+        ..Vocabulary::default()
     }
 }
 

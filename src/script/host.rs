@@ -20,11 +20,13 @@ type SharedModule = Shared<Module>;
 /// Operations a script may use in one call; a run-away loop ends here.
 pub const OPERATIONS_MAX: u64 = 500_000;
 /// Depth of calls of script functions.
-pub const CALL_DEPTH_MAX: usize = 32;
+pub const CALL_DEPTH_MAX: usize = 64;
 /// Characters of one text.
 pub const TEXT_MAX: usize = 10_000;
-/// Elements of one array or object map.
+/// Elements of one array or object map, those of collections inside it included.
 pub const COLLECTION_MAX: usize = 10_000;
+/// Log lines and plotted values in one call.
+pub const NOTES_MAX: usize = 100;
 
 /// A bare engine: operators and functions of the language, nothing that reaches outside.
 pub(super) fn sandbox() -> Engine {
@@ -66,11 +68,18 @@ pub(super) struct FolderModules {
     folder: PathBuf,
     loaded: Imports,
     modules: RefCell<BTreeMap<PathBuf, SharedModule>>,
+    /// Files being read: one that comes up again imports itself.
+    loading: RefCell<Vec<PathBuf>>,
 }
 
 impl FolderModules {
     pub fn new(folder: &Path, loaded: Imports) -> Self {
-        FolderModules { folder: folder.to_owned(), loaded, modules: RefCell::default() }
+        FolderModules {
+            folder: folder.to_owned(),
+            loaded,
+            modules: RefCell::default(),
+            loading: RefCell::default(),
+        }
     }
 
     fn load(&self, engine: &Engine, path: &str, pos: Position) -> Result<SharedModule, Box<EvalAltResult>> {
@@ -105,14 +114,19 @@ impl FolderModules {
         }
         let text = std::fs::read_to_string(&real)
             .map_err(|error| outside(&format!("cannot read {}: {error}", file.display())))?;
+        if self.loading.borrow().contains(&real) {
+            return Err(outside("it imports itself, directly or through another file"));
+        }
         let in_module = |error: Box<EvalAltResult>| {
             Box::new(EvalAltResult::ErrorInModule(file.display().to_string(), error, pos))
         };
         self.loaded.borrow_mut().insert(file.clone(), text.clone());
         let mut ast: AST = engine.compile(&text).map_err(|error| in_module(Box::new(error.into())))?;
         ast.set_source(file.display().to_string());
-        let module: SharedModule =
-            Shared::new(Module::eval_ast_as_new(Scope::new(), &ast, engine).map_err(in_module)?);
+        self.loading.borrow_mut().push(real);
+        let module = Module::eval_ast_as_new(Scope::new(), &ast, engine);
+        self.loading.borrow_mut().pop();
+        let module: SharedModule = Shared::new(module.map_err(in_module)?);
         self.modules.borrow_mut().insert(file, module.clone());
         Ok(module)
     }

@@ -14,13 +14,47 @@ use std::collections::BTreeMap;
 type Constants = rhai::Shared<rhai::Locked<BTreeMap<rhai::ImmutableString, Dynamic>>>;
 type Fault = Box<EvalAltResult>;
 
+/// The functions of a script that the host calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Handler {
+    Params,
+    Init,
+    OnCandle,
+    OnFill,
+    OnExit,
+}
+
+impl Handler {
+    const ALL: [Handler; 5] =
+        [Handler::Params, Handler::Init, Handler::OnCandle, Handler::OnFill, Handler::OnExit];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Handler::Params => "params",
+            Handler::Init => "init",
+            Handler::OnCandle => "on_candle",
+            Handler::OnFill => "on_fill",
+            Handler::OnExit => "on_exit",
+        }
+    }
+
+    fn arguments(self) -> usize {
+        match self {
+            Handler::Params => 0,
+            Handler::Init => 1,
+            Handler::OnCandle => 2,
+            Handler::OnFill | Handler::OnExit => 3,
+        }
+    }
+}
+
 pub(super) struct Interpreter {
     pub engine: Engine,
     pub ast: AST,
-    on_candle: Body,
+    /// In the order of [`Handler::ALL`].
+    handlers: [Option<Body>; 5],
     global: GlobalRuntimeState,
     caches: Caches,
-    scope: Scope<'static>,
     constants: Option<Constants>,
 }
 
@@ -29,6 +63,13 @@ impl Interpreter {
     pub fn new(engine: Engine, ast: AST) -> Result<Interpreter, Fault> {
         let mut scope = Scope::new();
         engine.run_ast_with_scope(&mut scope, &ast)?;
+        if let Some((name, ..)) = scope.iter_raw().find(|(_, constant, value)| *constant && !is_plain(value))
+        {
+            let text = format!(
+                "constant `{name}` holds a function, which could keep values between candles unseen: write `fn {name}`, or a slot in init"
+            );
+            return Err(Box::new(EvalAltResult::ErrorRuntime(text.into(), Position::NONE)));
+        }
         let constants: BTreeMap<_, _> = scope
             .iter_raw()
             .filter(|(_, constant, _)| *constant)
@@ -36,10 +77,9 @@ impl Interpreter {
             .collect();
         let constants = (!constants.is_empty()).then(|| rhai::Shared::new(rhai::Locked::new(constants)));
         let mut interpreter = Interpreter {
-            on_candle: Body::of(&ast, "on_candle"),
+            handlers: Handler::ALL.map(|handler| Body::of(&ast, handler)),
             global: engine.new_global_runtime_state(),
             caches: Caches::new(),
-            scope: Scope::new(),
             constants,
             engine,
             ast,
@@ -60,8 +100,9 @@ impl Interpreter {
         }
         self.global = global;
         self.forget_functions();
-        self.scope = Scope::new();
-        self.on_candle.scope = Scope::new();
+        for body in self.handlers.iter_mut().flatten() {
+            body.scope = Scope::new();
+        }
         Ok(())
     }
 
@@ -70,8 +111,8 @@ impl Interpreter {
         self.caches = Caches::new();
     }
 
-    pub fn has_function(&self, name: &str, arguments: usize) -> bool {
-        self.ast.iter_functions().any(|function| function.name == name && function.params.len() == arguments)
+    pub fn has(&self, handler: Handler) -> bool {
+        self.handlers[handler as usize].is_some()
     }
 
     /// Functions and constants of each imported file, by alias.
@@ -83,57 +124,82 @@ impl Interpreter {
         self.global.iter_imports().map(|(alias, module)| (alias.to_owned(), names(module))).collect()
     }
 
-    /// Calls a script function.
-    pub fn call(&mut self, name: &str, args: &mut [Dynamic]) -> Result<Dynamic, Fault> {
-        self.global.num_operations = 0;
-        let mut args: rhai::FnArgsVec<&mut Dynamic> = args.iter_mut().collect();
-        let result =
-            EvalContext::new(&self.engine, &mut self.global, &mut self.caches, &mut self.scope, None)
-                .call_fn_raw(name, false, false, &mut args);
-        self.settle(result)
+    /// Calls a handler; one that the script does not have gives nothing.
+    pub fn call<const N: usize>(
+        &mut self,
+        handler: Handler,
+        arguments: [Dynamic; N],
+    ) -> Result<Dynamic, Fault> {
+        if let Some(body) = &mut self.handlers[handler as usize] {
+            body.scope.clear();
+            for (name, argument) in body.names.iter().zip(arguments) {
+                body.scope.push_dynamic(name.as_str(), argument);
+            }
+        }
+        self.run(handler)
     }
 
-    /// Runs `on_candle(ctx, p)`.
+    /// Calls `on_candle(ctx, p)`.
     pub fn on_candle(&mut self) -> Result<(), Fault> {
+        if let Some(body) = &mut self.handlers[Handler::OnCandle as usize] {
+            body.keep_arguments();
+        }
+        self.run(Handler::OnCandle).map(|_| ())
+    }
+
+    fn run(&mut self, handler: Handler) -> Result<Dynamic, Fault> {
+        let Some(Body { block, scope, .. }) = &mut self.handlers[handler as usize] else {
+            return Ok(Dynamic::UNIT);
+        };
         self.global.num_operations = 0;
-        self.on_candle.put_arguments();
-        let body = Expression::from(&self.on_candle.block);
-        let scope = &mut self.on_candle.scope;
+        let block = Expression::from(&*block);
         // Marked deprecated to say that it may change; the release is pinned.
         #[allow(deprecated)]
         let result = EvalContext::new(&self.engine, &mut self.global, &mut self.caches, scope, None)
-            .eval_expression_tree(&body);
-        let result = match result {
-            Err(error) if matches!(*error, EvalAltResult::Return(..)) => Ok(Dynamic::UNIT),
-            result => result,
-        };
-        self.settle(result).map(|_| ())
-    }
-
-    /// An error may leave the runtime half unwound.
-    fn settle(&mut self, result: Result<Dynamic, Fault>) -> Result<Dynamic, Fault> {
-        if result.is_err() {
-            self.reset()?;
+            .eval_expression_tree(&block);
+        match result {
+            Ok(value) => Ok(value),
+            Err(error) => match *error {
+                EvalAltResult::Return(value, _) => Ok(value),
+                error => {
+                    // An error may leave the runtime half unwound.
+                    self.reset()?;
+                    Err(Box::new(error))
+                }
+            },
         }
-        result
     }
 }
 
-/// A handler as statements over a scope that holds its two arguments.
+/// Whether a value is data all the way down: no function, and nothing shared with one.
+fn is_plain(value: &Dynamic) -> bool {
+    if value.is_shared() || value.is_fnptr() {
+        return false;
+    }
+    if let Some(array) = value.read_lock::<rhai::Array>() {
+        return array.iter().all(is_plain);
+    }
+    value.read_lock::<rhai::Map>().is_none_or(|map| map.values().all(is_plain))
+}
+
+/// A handler as statements over a scope that holds its arguments.
 ///
 /// Calling it as a function would cost more than many a script does in it, and Rhai gives no position for a
 /// limit that is hit inside a called function.
 struct Body {
     block: Expr,
     /// What the function calls its arguments.
-    names: [String; 2],
+    names: Vec<String>,
     scope: Scope<'static>,
 }
 
 impl Body {
-    fn of(ast: &AST, name: &str) -> Body {
+    fn of(ast: &AST, handler: Handler) -> Option<Body> {
         let mut only = ast.clone_functions_only();
-        only.retain_functions(|_, _, function, parameters| function == name && parameters == 2);
+        only.retain_functions(|_, _, function, parameters| {
+            function == handler.name() && parameters == handler.arguments()
+        });
+        let names = only.iter_functions().next()?.params.iter().map(ToString::to_string).collect();
         let mut statements = Vec::new();
         only.walk(&mut |path: &[ASTNode]| {
             if let [ASTNode::Stmt(statement)] = path {
@@ -141,21 +207,17 @@ impl Body {
             }
             true
         });
-        let names = only.iter_functions().next().map_or_else(Default::default, |function| {
-            [function.params[0].to_owned(), function.params[1].to_owned()]
-        });
         let block = StmtBlock::new(statements, Position::NONE, Position::NONE);
-        Body { block: Expr::Stmt(Box::new(block)), names, scope: Scope::new() }
+        Some(Body { block: Expr::Stmt(Box::new(block)), names, scope: Scope::new() })
     }
 
-    /// Fills the scope, unless the arguments are still there as the last call left them: a script may assign
-    /// to them, and a closure may take hold of them.
-    fn put_arguments(&mut self) {
-        let [ctx, p] = &self.names;
-        let intact = self.scope.len() == 2
-            && self.scope.get(ctx).is_some_and(Dynamic::is::<Ctx>)
-            && self.scope.get(p).is_some_and(Dynamic::is::<P>);
-        if !intact {
+    /// Fills the scope with `ctx` and `p`, unless they are still there as the last call left them: a script
+    /// may assign to them, and a closure may take hold of them.
+    fn keep_arguments(&mut self) {
+        let [ctx, p] = self.names.as_slice() else { return };
+        let holds_ctx = self.scope.get(ctx).is_some_and(|value| value.is::<Ctx>() && !value.is_shared());
+        let holds_p = self.scope.get(p).is_some_and(|value| value.is::<P>() && !value.is_shared());
+        if self.scope.len() != 2 || !holds_ctx || !holds_p {
             self.scope.clear();
             self.scope.push(ctx.as_str(), Ctx).push(p.as_str(), P);
         }

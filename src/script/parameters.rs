@@ -83,9 +83,24 @@ pub enum Origin {
 pub struct Parameter {
     pub name: String,
     pub kind: Kind,
+    /// What a base parameter takes, where the script narrows it.
+    pub base: Option<Kind>,
     pub origin: Origin,
     pub default: Value,
     pub value: Value,
+}
+
+impl Parameter {
+    /// Checks a value: by its own kind and, for a base parameter, by that one's; what switches a base
+    /// parameter off always fits.
+    fn check(&self, written: &Written) -> Option<Value> {
+        let Some(base) = &self.base else { return self.kind.check(written) };
+        match base.check(written)? {
+            off @ (Value::Int(0) | Value::Bool(false)) => Some(off),
+            Value::Float(0.0) => Some(Value::Float(0.0)),
+            _ => self.kind.check(written),
+        }
+    }
 }
 
 /// A value as someone wrote it, before it is checked.
@@ -103,6 +118,7 @@ impl fmt::Display for Written {
         match self {
             Written::Null => f.write_str("null"),
             Written::Value(Value::Text(text)) | Written::Text(text) => write!(f, "\"{text}\""),
+            Written::Value(Value::Float(value)) => write!(f, "{value:?}"),
             Written::Value(value) => write!(f, "{value}"),
         }
     }
@@ -137,6 +153,10 @@ impl Kind {
         match self {
             Kind::Int { least, most } => match value {
                 Value::Int(value) if (*least..=*most).contains(&value) => Some(Value::Int(value)),
+                // 5.0 is a whole number to whoever wrote it.
+                Value::Float(value) if value.fract() == 0.0 && value.abs() < 1e15 => {
+                    self.check(&Written::Value(Value::Int(value as i64)))
+                }
                 _ => None,
             },
             Kind::Float { least, most } => {
@@ -179,7 +199,14 @@ impl Kind {
             Kind::Float { .. } | Kind::Fraction { .. } => text.parse().ok().map(Value::Float),
             Kind::Flag => text.parse().ok().map(Value::Bool),
             Kind::Hours | Kind::Symbols => Some(Value::Text(text.to_owned())),
-            Kind::Choice(options) => options.iter().find(|option| option.to_string() == text).cloned(),
+            Kind::Choice(options) => {
+                let number: Option<f64> = text.parse().ok();
+                let fits = |option: &&Value| match option {
+                    Value::Float(option) => Some(*option) == number,
+                    option => option.to_string() == text,
+                };
+                options.iter().find(fits).cloned()
+            }
         }
     }
 }
@@ -201,6 +228,7 @@ pub fn base_parameters() -> Vec<Parameter> {
     let base = |name: &str, kind: Kind, default: Value| Parameter {
         name: name.to_owned(),
         kind,
+        base: None,
         origin: Origin::Base,
         default: default.clone(),
         value: default,
@@ -259,9 +287,12 @@ impl Parameters {
                 closest: crate::script::suggest::nearest(name, names).map(str::to_owned),
             });
         };
-        entry.value = entry.kind.check(written).ok_or_else(|| ParameterError::Value {
+        entry.value = entry.check(written).ok_or_else(|| ParameterError::Value {
             name: name.to_owned(),
-            kind: entry.kind.clone(),
+            kind: match &entry.base {
+                Some(base) if base.check(written).is_none() => base.clone(),
+                _ => entry.kind.clone(),
+            },
             given: written.to_string(),
         })?;
         Ok(())
@@ -300,9 +331,9 @@ impl Parameters {
 
     /// The base rules in force for `symbol`.
     pub fn rules(&self, symbol: &str) -> Rules {
-        let mut symbols = self.text("apply_seasonality_to_symbols").split(',').map(str::trim).peekable();
-        let listed = symbols.peek().is_none_or(|first| first.is_empty())
-            || symbols.any(|listed| listed.eq_ignore_ascii_case(symbol));
+        let symbols = self.text("apply_seasonality_to_symbols").split(',').map(str::trim);
+        let mut symbols = symbols.filter(|listed| !listed.is_empty()).peekable();
+        let listed = symbols.peek().is_none() || symbols.any(|listed| listed.eq_ignore_ascii_case(symbol));
         Rules {
             stop_loss_pct: self.optional("stop_loss_pct"),
             take_profit_pct: self.optional("take_profit_pct"),

@@ -4,7 +4,7 @@ use super::api::{Declared, DeclaredParameter, Item, P, Place, Registrar, plain_v
 use super::check::{self, ScriptError};
 use super::diagnostic::{Diagnostic, Sources};
 use super::host::{FolderModules, Imports, sandbox};
-use super::interpreter::Interpreter;
+use super::interpreter::{Handler, Interpreter};
 use super::lint::{self, Declaration};
 use super::parameters::{Kind, Origin, Parameter, Parameters, Value, Written, base_parameters};
 use super::state::{Entry, Phase, Slot, State};
@@ -35,13 +35,6 @@ pub struct Script {
     /// What `params` and `init` declare, by their texts: order and positions.
     declarations: lint::Declared,
     warnings: Vec<Diagnostic>,
-    pub(super) handlers: Handlers,
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Handlers {
-    pub on_fill: bool,
-    pub on_exit: bool,
 }
 
 impl Script {
@@ -60,6 +53,7 @@ impl Script {
 
     /// Checks a script that is already read. `path` is what messages show.
     pub fn compile(path: &str, source: &str, folder: &Path) -> Result<Script, ScriptError> {
+        let source = source.strip_prefix('\u{feff}').unwrap_or(source);
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         let mut engine = sandbox();
         let imports = Imports::default();
@@ -71,7 +65,9 @@ impl Script {
         let mut ast = engine.compile(source).map_err(|error| ScriptError::parse(&error, source, path))?;
         ast.set_source(path);
         // Names that `params` and `init` visibly declare count as known; what they are is checked below.
-        check::findings(&ast, path, &Sources::one(path, source), &check::vocabulary(&items, &[], &[]))?;
+        let mut vocabulary = check::vocabulary(&items, &[], &[]);
+        (vocabulary.ctx_is_open, vocabulary.parameters_are_open) = (true, true);
+        check::findings(&ast, path, &Sources::one(path, source), &vocabulary)?;
         let name = Path::new(path).file_stem().map(|stem| stem.to_string_lossy().into_owned());
         let declarations = lint::declared(&ast);
         let sources = |imports: &Imports| texts(path, source, imports);
@@ -91,13 +87,12 @@ impl Script {
             specs: Vec::new(),
             declarations,
             warnings: Vec::new(),
-            handlers: Handlers {
-                on_fill: interpreter.has_function("on_fill", 3),
-                on_exit: interpreter.has_function("on_exit", 3),
-            },
             interpreter,
         };
         script.declare_parameters()?;
+        let mut vocabulary = check::vocabulary(&script.items, &script.parameter_names, &[]);
+        vocabulary.ctx_is_open = true;
+        check::findings(&script.interpreter.ast, path, &script.sources(), &vocabulary)?;
         script.prepare(&Parameters::new(script.declared_parameters.clone()))?;
         let mut vocabulary = check::vocabulary(&script.items, &script.parameter_names, &script.declared());
         vocabulary.modules = script.interpreter.modules();
@@ -142,8 +137,8 @@ impl Script {
     }
 
     fn declare_parameters(&mut self) -> Result<(), ScriptError> {
-        if self.interpreter.has_function("params", 0) {
-            let value = self.interpreter.call("params", &mut []).map_err(|error| self.error(&error))?;
+        if self.interpreter.has(Handler::Params) {
+            let value = self.interpreter.call(Handler::Params, []).map_err(|error| self.error(&error))?;
             let map = value.try_cast::<Map>().ok_or_else(|| {
                 let text = "`params` must return a map: `#{ period: int(20, 5, 100) }`";
                 ScriptError::function("params", self.sources(), &self.path, text)
@@ -189,10 +184,13 @@ impl Script {
             })
             .collect();
         self.state.phase.set(Phase::Load);
+        *self.state.data.borrow_mut() = Default::default();
         let mut map = Map::new();
-        if self.interpreter.has_function("init", 1) {
-            let value =
-                self.interpreter.call("init", &mut [Dynamic::from(P)]).map_err(|error| self.error(&error))?;
+        if self.interpreter.has(Handler::Init) {
+            let value = self
+                .interpreter
+                .call(Handler::Init, [Dynamic::from(P)])
+                .map_err(|error| self.error(&error))?;
             map = value.try_cast::<Map>().ok_or_else(|| {
                 let text = "`init` must return a map: `#{ fast: ema(close, p.fast_period) }`";
                 ScriptError::function("init", self.sources(), &self.path, text)
@@ -390,6 +388,7 @@ fn declared_parameter(name: &str, value: &Dynamic, base: Option<&Parameter>) -> 
         return Ok(Parameter {
             name: name.to_owned(),
             kind: declared.kind,
+            base: base.map(|base| base.kind.clone()),
             origin: base.map_or(Origin::Script, |base| base.origin),
             default: declared.default.clone(),
             value: declared.default,

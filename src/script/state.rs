@@ -217,7 +217,7 @@ impl State {
 
     /// The field called `name` of a multi-output value.
     pub fn field(&self, value: &Dynamic, name: &str) -> Option<Dynamic> {
-        let index = usize::try_from(value.tag()).ok()?.checked_sub(1)?;
+        let index = usize::try_from(value.tag()).ok().filter(|_| value.is_unit())?.checked_sub(1)?;
         match self.entries.borrow().get(index)? {
             Entry::Multi(first, spec) => {
                 let field = spec.definition.fields.iter().position(|field| *field == name)?;

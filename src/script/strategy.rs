@@ -2,6 +2,7 @@
 
 use super::Script;
 use super::api::{Ctx, FillView, P, TradeView};
+use super::interpreter::Handler;
 use super::state::{Now, Phase, Slot};
 use crate::engine::{DataHandler, Intents, Moment, Strategy, StrategyFault};
 use crate::model::{Fill, Trade, iso};
@@ -10,23 +11,22 @@ use rhai::Dynamic;
 impl Script {
     /// Runs a handler as a transaction: what it asked for and wrote into its slots counts only if it
     /// returned.
-    fn transact(
+    fn transact<const N: usize>(
         &mut self,
-        name: &str,
-        args: &mut [Dynamic],
-        phase: Phase,
+        handler: Handler,
+        arguments: [Dynamic; N],
         intents: &mut Intents,
     ) -> Result<(), StrategyFault> {
-        self.state.phase.set(phase);
+        self.state.phase.set(if handler == Handler::OnCandle { Phase::Candle } else { Phase::Handler });
         // The script writes into the state's own intents, empty between calls. Most candles ask for nothing:
         // then nothing is moved.
         if intents.touched {
             std::mem::swap(&mut *self.state.intents.borrow_mut(), intents);
         }
         let before = SmallSlots::of(&self.state.slots.borrow());
-        let result = match phase {
-            Phase::Candle => self.interpreter.on_candle(),
-            _ => self.interpreter.call(name, args).map(|_| ()),
+        let result = match handler {
+            Handler::OnCandle => self.interpreter.on_candle(),
+            handler => self.interpreter.call(handler, arguments).map(|_| ()),
         };
         match result {
             Ok(()) => {
@@ -42,8 +42,8 @@ impl Script {
                 before.restore(&mut self.state.slots.borrow_mut());
                 let now = self.state.now.get().row;
                 let close_time = self.state.data.borrow().candles.close_time.get(now).copied().unwrap_or(0);
-                let message =
-                    format!("{}\n  in {name}, at the close of {}", self.error(&error), iso(close_time + 1));
+                let (name, time) = (handler.name(), iso(close_time + 1));
+                let message = format!("{}\n  in {name}, at the close of {time}", self.error(&error));
                 Err(StrategyFault { message })
             }
         }
@@ -87,7 +87,7 @@ impl Strategy for Script {
     ) -> Result<(), StrategyFault> {
         self.state.bind(data);
         self.state.now.set(Now::new(moment));
-        self.transact("on_candle", &mut [], Phase::Candle, intents)
+        self.transact(Handler::OnCandle, [], intents)
     }
 
     fn on_fill(
@@ -97,13 +97,13 @@ impl Strategy for Script {
         fill: &Fill,
         intents: &mut Intents,
     ) -> Result<(), StrategyFault> {
-        if !self.handlers.on_fill {
+        if !self.interpreter.has(Handler::OnFill) {
             return Ok(());
         }
         self.state.bind(data);
         self.state.now.set(Now::new(moment));
-        let mut args = [Dynamic::from(Ctx), Dynamic::from(P), Dynamic::from(FillView(*fill))];
-        self.transact("on_fill", &mut args, Phase::Handler, intents)
+        let arguments = [Dynamic::from(Ctx), Dynamic::from(P), Dynamic::from(FillView(*fill))];
+        self.transact(Handler::OnFill, arguments, intents)
     }
 
     fn on_exit(
@@ -113,16 +113,16 @@ impl Strategy for Script {
         trade: &Trade,
         intents: &mut Intents,
     ) -> Result<(), StrategyFault> {
-        if !self.handlers.on_exit {
+        if !self.interpreter.has(Handler::OnExit) {
             return Ok(());
         }
         self.state.bind(data);
         self.state.now.set(Now::new(moment));
-        let mut args = [Dynamic::from(Ctx), Dynamic::from(P), Dynamic::from(TradeView(trade.clone()))];
-        self.transact("on_exit", &mut args, Phase::Handler, intents)
+        let arguments = [Dynamic::from(Ctx), Dynamic::from(P), Dynamic::from(TradeView(trade.clone()))];
+        self.transact(Handler::OnExit, arguments, intents)
     }
 
     fn has_fill_handlers(&self) -> bool {
-        self.handlers.on_fill || self.handlers.on_exit
+        self.interpreter.has(Handler::OnFill) || self.interpreter.has(Handler::OnExit)
     }
 }

@@ -6,6 +6,7 @@
 
 mod architecture;
 mod bad_input;
+mod cases;
 mod determinism;
 mod ledger;
 mod property;

@@ -3,6 +3,7 @@
 use super::{Answer, Ctx, Gives, Place, Registrar, fault, finite, number};
 use crate::engine::{EntryWish, Intents};
 use crate::model::{Direction, Size};
+use crate::script::host::NOTES_MAX;
 use crate::script::state::{Phase, State};
 use rhai::{Dynamic, ImmutableString};
 use std::sync::Arc;
@@ -169,7 +170,8 @@ impl Registrar<'_> {
             "writes a line into the run's log and report",
             true,
             |intents, value: Dynamic| {
-                intents.logs.push(value.to_string());
+                room_for(intents.logs.len(), "log lines")?;
+                intents.logs.push(value.to_string().chars().take(LINE_MAX).collect());
                 Ok(())
             },
         );
@@ -178,7 +180,11 @@ impl Registrar<'_> {
             "plot",
             move |_: &mut Ctx, name: ImmutableString, value: Dynamic| -> Answer<()> {
                 let value = number(&value, "plot")?;
+                room_for(state.intents.borrow().plots.len(), "plotted values")?;
                 let mut plots = state.plots.borrow_mut();
+                if plots.len() >= NOTES_MAX && !plots.iter().any(|plot| *plot == name.as_str()) {
+                    return Err(fault(format!("ctx.plot: more than {NOTES_MAX} names are in use")));
+                }
                 let index = plots.iter().position(|plot| *plot == name.as_str()).unwrap_or_else(|| {
                     plots.push(name.to_string());
                     plots.len() - 1
@@ -197,6 +203,16 @@ impl Registrar<'_> {
             "draws a value in the report, as a line of that name",
         );
     }
+}
+
+/// Characters of a log line; the rest is cut off.
+const LINE_MAX: usize = 1_000;
+
+fn room_for(taken: usize, what: &str) -> Answer<()> {
+    if taken < NOTES_MAX {
+        return Ok(());
+    }
+    Err(fault(format!("more than {NOTES_MAX} {what} in one call")))
 }
 
 fn allowed(state: &State, name: &str, in_handlers: bool) -> Answer<()> {

@@ -23,6 +23,8 @@ impl Registrar<'_> {
                 self.engine.register_fn($name, |a: INT, b: INT| a $op b);
                 self.engine.register_fn($name, |a: ImmutableString, b: ImmutableString| a $op b);
                 self.engine.register_fn($name, |a: char, b: char| a $op b);
+                self.engine.register_fn($name, |a: char, b: ImmutableString| a.to_string().as_str() $op b.as_str());
+                self.engine.register_fn($name, |a: ImmutableString, b: char| a.as_str() $op b.to_string().as_str());
                 self.engine.register_fn($name, |a: Dynamic, b: Dynamic| -> Answer<bool> {
                     unlike(&a, &b, $name)
                 });

@@ -147,6 +147,9 @@ impl Linter<'_> {
     }
 
     pub(super) fn unknown_ctx_property(&mut self, name: &str, at: Place, assigned: Option<&Expr>) {
+        if self.vocabulary.ctx_is_open {
+            return;
+        }
         let ctx = self.ctx_name();
         let writable = self.vocabulary.ctx_properties.iter().filter(|p| p.writable).map(|p| p.name.as_str());
         let slots = self.declared.init.iter().map(|d| d.name.as_str());
@@ -186,6 +189,9 @@ impl Linter<'_> {
     }
 
     pub(super) fn unknown_parameter(&mut self, name: &str, at: Place) {
+        if self.vocabulary.parameters_are_open {
+            return;
+        }
         let meant = nearest(name, self.parameter_names()).map(str::to_string);
         self.parameters_read.extend(meant);
         let help = if let Some(near) = nearest(name, self.parameter_names()) {

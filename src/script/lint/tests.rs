@@ -70,6 +70,7 @@ fn vocabulary() -> Vocabulary {
         fill_properties: strings("price quantity side fee"),
         trade_properties: strings("entry_price exit_price profit_pct reason"),
         modules: [("levels".to_string(), strings("pivot support"))].into(),
+        ..Vocabulary::default()
     }
 }
 

@@ -82,4 +82,8 @@ pub struct Vocabulary {
     pub trade_properties: Vec<String>,
     /// For an import alias: the functions and constants of its module. Aliases not listed are not checked.
     pub modules: BTreeMap<String, Vec<String>>,
+    /// `init` has not run yet: `ctx` may have properties that are not listed.
+    pub ctx_is_open: bool,
+    /// `params` has not run yet: `p` may have properties that are not listed.
+    pub parameters_are_open: bool,
 }

@@ -65,8 +65,15 @@ impl Venue for SimulatedVenue<'_> {
 
     fn walk(&mut self, row: usize, direction: Direction, protection: &mut Protection) -> Option<(Hit, bool)> {
         if !protection.is_active() {
-            let [_, _, favourable, _] = prices(self.candles, row, direction, Extremes::AdverseFirst);
-            protection.raise_peak(favourable);
+            // The favourable extreme is the best price of a candle, whatever the path.
+            let mut seen = |candles: &Candles, row: usize| {
+                let [_, _, favourable, _] = prices(candles, row, direction, Extremes::AdverseFirst);
+                protection.raise_peak(favourable);
+            };
+            match self.finer(row) {
+                Some((detail, rows)) => rows.for_each(|row| seen(detail, row)),
+                None => seen(self.candles, row),
+            }
             return None;
         }
         let mut other = *protection;
