@@ -20,6 +20,7 @@ from datetime import datetime, timezone
 from decimal import Decimal
 from pathlib import Path
 
+import exact as exact_arithmetic
 from reference import METRIC_KEYS, STRATEGIES, load, run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -392,7 +393,10 @@ def main():
     ask.add_argument("--root", type=Path, default=ROOT, help="the folder that holds strategies/")
     ask.add_argument("--data", type=Path, action="append", help="candle files to cut stretches from, instead of random walks")
     ask.add_argument("--interval", choices=INTERVALS, default="1h", help="of the files of --data")
+    ask.add_argument("--exact", action="store_true", help="averages and bands by exact arithmetic (slow): decides ties on coarse prices")
     args = ask.parse_args()
+    if args.exact:
+        exact_arithmetic.use()
     mista = os.path.abspath(args.mista) if args.mista else None
     work = Path(tempfile.mkdtemp(prefix="compare-"))
     numbers = [args.only] if args.only is not None else range(args.cases)

@@ -462,6 +462,15 @@ def walk(position, bar, judge, other_order=False):
     return None
 
 
+def first_hit(position, bars, judge, other_order=False):
+    """Walk the bars of one candle in order, all with their extremes in the same order."""
+    for bar in bars:
+        found = walk(position, bar, judge, other_order)
+        if found is not None:
+            return found
+    return None
+
+
 # ------------------------------------------------------------------------------------------------------------ the engine
 
 def _hours(text):
@@ -673,19 +682,16 @@ def run(candles, strategy, params=None, settings=None, start=None, end=None, det
 
         # 2. the protective walk
         if position is not None:
-            for bar in bars_of(c):
-                before = position.peak
-                found = walk(position, bar, judge)
-                if found is None:
-                    continue
+            bars, before = list(bars_of(c)), position.peak
+            found = first_hit(position, bars, judge)
+            if found is not None:
                 reason, price, slipped = found
                 after, position.peak = position.peak, before
-                other = walk(position, bar, judge, other_order=True)
+                other = first_hit(position, bars, judge, other_order=True)
                 position.peak = after
                 if other is None or other[0] != reason or not judge.eq("ambiguous: same price", other[1], price):
                     ambiguous += 1
                 close_position(i, price, slipped, reason)
-                break
 
         # 3. the last candle: close what is open, without slippage; the script's wishes there are dropped
         if i == last and position is not None:
