@@ -30,7 +30,7 @@ pub fn watch(arguments: &RunArguments) -> Result<(), Failure> {
                 used
             }
             Err(failure) => {
-                complain(&format!("{}", failure.message));
+                complain(&failure.message);
                 vec![arguments.script.clone()]
             }
         };
