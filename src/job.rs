@@ -30,6 +30,10 @@ pub enum JobError {
     NotBundled,
     #[error("{path}: --detail needs candles finer than {interval}; these are {detail}")]
     CoarseDetail { path: String, interval: String, detail: String },
+    #[error(
+        "{path}: these are not the same market: in {outside} of the {covered} candles they cover, their prices lie outside the candle. --detail takes finer candles of the same symbol"
+    )]
+    ForeignDetail { path: String, outside: usize, covered: usize },
     #[error("{path}: no candle between --start and --end; the file covers {first} to {last}")]
     EmptyRange { path: String, first: String, last: String },
 }
@@ -51,6 +55,8 @@ pub struct Job {
     /// The candle file; its candles are in `candles`.
     pub loaded: Loaded,
     pub detail: Option<Loaded>,
+    /// Candles of the range that have finer ones.
+    pub detailed: usize,
     pub candles: Arc<Candles>,
     /// Rows the script decides on.
     pub rows: Range<usize>,
@@ -102,6 +108,10 @@ impl Job {
                 last: iso(candles.close_time.last().copied().unwrap_or(0)),
             });
         }
+        let detailed = match &detail {
+            Some(detail) => detailed(&candles, from..to, detail)?,
+            None => 0,
+        };
         let data = script.data(&candles, &settings.rules, &mut ColumnCache::default());
         tracing::info!(
             candles = candles.len(),
@@ -110,7 +120,7 @@ impl Job {
             script.path(),
             loaded.path.display()
         );
-        Ok(Job { script, parameters, settings, loaded, detail, candles, rows: from..to, data })
+        Ok(Job { script, parameters, settings, loaded, detail, detailed, candles, rows: from..to, data })
     }
 
     /// Runs the script once and keeps a trace of what happened.
@@ -123,4 +133,24 @@ impl Job {
         };
         backtest.run_traced(&mut self.script)
     }
+}
+
+/// How many candles of `rows` have finer ones; an error if those are evidently of another market.
+fn detailed(candles: &Candles, rows: Range<usize>, detail: &Loaded) -> Result<usize, JobError> {
+    let finer = &detail.candles;
+    let (mut covered, mut outside) = (0, 0);
+    for row in rows {
+        let from = finer.first_at_or_after(candles.open_time[row]);
+        if finer.open_time.get(from).is_some_and(|&time| time <= candles.close_time[row]) {
+            covered += 1;
+            // A part of the candle's own prices; a rounding apart at most.
+            let apart =
+                finer.low[from] > candles.high[row] * 1.01 || finer.high[from] < candles.low[row] * 0.99;
+            outside += usize::from(apart);
+        }
+    }
+    if outside * 2 > covered {
+        return Err(JobError::ForeignDetail { path: detail.path.display().to_string(), outside, covered });
+    }
+    Ok(covered)
 }

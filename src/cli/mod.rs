@@ -45,7 +45,10 @@ impl Failure {
 impl From<JobError> for Failure {
     fn from(error: JobError) -> Self {
         let exit = match &error {
-            JobError::Config(_) | JobError::CoarseDetail { .. } | JobError::EmptyRange { .. } => Exit::Usage,
+            JobError::Config(_)
+            | JobError::CoarseDetail { .. }
+            | JobError::ForeignDetail { .. }
+            | JobError::EmptyRange { .. } => Exit::Usage,
             JobError::Script(_) | JobError::Fault(_) => Exit::Script,
             JobError::Data(_) | JobError::NotBundled => Exit::Data,
         };

@@ -72,6 +72,16 @@ pub(super) fn once(
             (if count == 1 { "row was" } else { "rows were" }, if count > 5 { "; …" } else { "" });
         notes.push(format!("{count} {what} dropped by --repair: {}{more}", first.join("; ")));
     }
+    if let Some(detail) = &job.detail
+        && job.detailed < job.rows.len()
+    {
+        notes.push(format!(
+            "{} of the {} candles have finer ones in {}; the others are walked by the assumption.",
+            job.detailed,
+            job.rows.len(),
+            detail.path.display()
+        ));
+    }
     match job.script.warnings().len() {
         0 => {}
         1 => notes.push(format!("1 warning about the script: see `mista check {}`.", job.script.path())),
@@ -172,7 +182,10 @@ fn print_logs(job: &Job, trace: &Trace) {
     }
     let more = (trace.logs.len() + trace.logs_dropped).saturating_sub(SHOWN);
     if more > 0 {
-        complain(&format!("… and {more} more lines, in the report"));
+        complain(&format!(
+            "… and {more} more log lines (the report keeps {})",
+            crate::backtest::LOG_LINES_MAX
+        ));
     }
 }
 

@@ -87,6 +87,11 @@ fn number(value: &Dynamic, what: &str) -> Answer<f64> {
     if let Ok(value) = value.as_float() {
         return Ok(value);
     }
+    if value.is_unit() && value.tag() != 0 {
+        return Err(fault(format!(
+            "{what} must be a number: name a field of the indicator, such as ctx.macd.signal"
+        )));
+    }
     value
         .as_int()
         .map(|value| value as f64)
