@@ -3,7 +3,7 @@
 use super::metrics::Metrics;
 use super::number::{grouped, pct};
 use crate::backtest::Outcome;
-use crate::model::{Candles, Interval, iso};
+use crate::model::{Candles, Interval, Refusal, iso};
 
 /// Gaps in the data of the range, a script that never had warm indicators, exits that depend on an
 /// assumption about the inside of a candle.
@@ -18,6 +18,7 @@ pub fn warnings(outcome: &Outcome, candles: &Candles, interval: Interval, metric
             "The indicators never got warm: the script was called on none of the {rows} candles."
         ));
     }
+    warnings.extend(idle(outcome));
     warnings.extend(gaps(candles.open_time.get(outcome.range.clone()).unwrap_or_default(), interval.ms()));
     if metrics.ambiguous_exits > 0 {
         let share = metrics.ambiguous_exits as f64 * 100.0 / metrics.trades_total.max(1) as f64;
@@ -29,6 +30,24 @@ pub fn warnings(outcome: &Outcome, candles: &Candles, interval: Interval, metric
         ));
     }
     warnings
+}
+
+/// Why there was no trade.
+fn idle(outcome: &Outcome) -> Option<String> {
+    if !outcome.trades.is_empty() || outcome.first_decision.is_none() {
+        return None;
+    }
+    let no_stop = outcome.refusals.get(Refusal::NoStop);
+    if no_stop > 0 && no_stop == outcome.refusals.total() {
+        return Some(
+            "No trade: a risk_pct size needs a fixed stop (stop_loss_pct, ctx.stop_at or ctx.stop_pct) on the far side of the fill."
+                .to_owned(),
+        );
+    }
+    if outcome.refusals.total() + outcome.vetoes.total() > 0 {
+        return Some("No trade: every entry that was asked for was vetoed or refused.".to_owned());
+    }
+    Some("No trade: the script never asked for an entry.".to_owned())
 }
 
 fn gaps(open_times: &[i64], interval: i64) -> Option<String> {
