@@ -8,7 +8,7 @@ use crate::engine::{ColumnCache, DataHandler, Intents, Moment, Settings, Strateg
 use crate::job::Job;
 use crate::model::{Candles, Fill, Trade, iso};
 use crate::report::number::grouped;
-use crate::script::{DeclaredAs, Parameter, Parameters, Script, base_parameters};
+use crate::script::{DeclaredAs, Parameter, Parameters, Script, TIER, base_parameters};
 use clap::Args;
 use std::fmt::Write;
 use std::io::IsTerminal;
@@ -97,7 +97,7 @@ fn describe(job: &Job, out: &mut String) {
         let _ = writeln!(out, "  {name:<26} {what}");
     }
     let _ = writeln!(out, "\nfirst call  on candle {} of the data", job.data.first_warm() + 1);
-    let _ = writeln!(out, "tier        interpreter");
+    let _ = writeln!(out, "tier        {TIER}");
 }
 
 fn slot_text(slot: crate::script::Slot) -> String {

@@ -9,6 +9,7 @@ use crate::model::{EquityPoint, Price, iso, iso_date};
 use crate::report::html::{Line, Page, Pane, ParameterRow, Plot, Script as ChartScript, page};
 use crate::report::table::{Colour, Summary, changes, table};
 use crate::report::{Ledger, Metrics, csv, warnings};
+use crate::script::TIER;
 use clap::Args;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -166,9 +167,6 @@ fn check_outputs(arguments: &RunArguments, report: Option<&Path>, job: &Job) -> 
     outputs::check(&outputs, &inputs)
 }
 
-/// Which tier executed the script.
-const TIER: &str = "interpreter";
-
 fn default_report(job: &Job) -> PathBuf {
     let plain = |text: &str| text.replace(|c: char| !c.is_ascii_alphanumeric() && c != '_', "-");
     let (name, symbol) = (plain(job.script.name()), plain(&job.settings.symbol));
@@ -253,11 +251,8 @@ fn html(
     let settings = &job.settings;
     let mut names = Vec::new();
     for spec in job.script.specs() {
-        for field in spec.definition.fields {
-            let name = match spec.definition.fields {
-                [_] => spec.to_string(),
-                _ => format!("{spec}.{field}"),
-            };
+        for (index, field) in spec.definition.fields.iter().enumerate() {
+            let name = Source::Output { spec: spec.clone(), field: index }.to_string();
             let pane = if on_price(spec, field) { Pane::Price } else { Pane::Own(spec.to_string()) };
             names.push((name, pane));
         }

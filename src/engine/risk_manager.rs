@@ -30,10 +30,6 @@ impl Standing {
 pub struct Approved<T>(T);
 
 impl<T> Approved<T> {
-    pub fn get(&self) -> &T {
-        &self.0
-    }
-
     pub fn into_inner(self) -> T {
         self.0
     }

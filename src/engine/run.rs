@@ -234,8 +234,7 @@ impl<'a, S: Strategy, R: Recorder> Engine<'a, S, R> {
             self.decided_before = true;
             self.recorder.on_first_decision(row);
         }
-        let standing = self.risk.standing(row, close_time + 1, || self.data.atr_pass(row));
-        self.standing = standing;
+        self.standing = self.risk.standing(row, close_time + 1, || self.data.atr_pass(row));
         let moment = Moment {
             row,
             index: row - self.first_row,
@@ -243,7 +242,7 @@ impl<'a, S: Strategy, R: Recorder> Engine<'a, S, R> {
             equity,
             cash: self.position.cash(),
             allow_short: self.settings.allow_short,
-            standing,
+            standing: self.standing,
         };
         self.intents.clear();
         self.strategy.on_candle(self.data, &moment, &mut self.intents)?;
@@ -253,14 +252,14 @@ impl<'a, S: Strategy, R: Recorder> Engine<'a, S, R> {
         // An untouched candle asks for nothing; then only a rule of ours may close the position.
         let may_close = self.settings.rules.max_holding_candles > 0 || self.risk.is_halted();
         if !last && (self.intents.touched || (may_close && self.position.position().is_some())) {
-            self.decide(row, standing);
+            self.decide(row);
         }
         Ok(())
     }
 
     /// Filters and risk on what the script asked; what stands becomes due at the next open.
     #[inline(never)]
-    fn decide(&mut self, row: usize, standing: Standing) {
+    fn decide(&mut self, row: usize) {
         let held = self.position.position().map(|position| (position.direction, position.candles_held(row)));
         let wish = self.intents.entry.take();
         let levels = std::mem::take(&mut self.intents.levels);
@@ -281,7 +280,7 @@ impl<'a, S: Strategy, R: Recorder> Engine<'a, S, R> {
                 let reason = if held.is_some() { EntryReason::Reverse } else { EntryReason::Signal };
                 let note = wish.note.clone();
                 let request = EntryRequest { direction, size, levels, reason, note: wish.note };
-                match self.risk.check(request, standing) {
+                match self.risk.check(request, self.standing) {
                     Ok(approved) => {
                         reverse_note = held.map(|_| note);
                         self.executor.queue_entry(approved);

@@ -6,17 +6,17 @@
 //! Cost: O(1).
 //! Warm: row 2·(n − 1).
 
-use super::{Ema, Indicator};
+use super::Indicator;
+use super::ema::EmaChain;
 
 #[derive(Debug, Clone)]
 pub struct Dema {
-    first: Ema,
-    second: Ema,
+    chain: EmaChain<2>,
 }
 
 impl Dema {
     pub fn new(n: usize) -> Self {
-        Dema { first: Ema::new(n), second: Ema::new(n) }
+        Dema { chain: EmaChain::new(n) }
     }
 }
 
@@ -26,8 +26,7 @@ impl Indicator for Dema {
 
     #[inline]
     fn update(&mut self, value: f64) -> Option<f64> {
-        let first = self.first.update(value)?;
-        let second = self.second.update(first)?;
+        let [first, second] = self.chain.update(value)?;
         Some(2.0 * first - second)
     }
 }

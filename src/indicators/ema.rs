@@ -46,3 +46,24 @@ impl Indicator for Ema {
         Some(self.value)
     }
 }
+
+/// `N` averages, each over the one before: what DEMA, TEMA and TRIX are made of. Warm when the last one is.
+#[derive(Debug, Clone)]
+pub(super) struct EmaChain<const N: usize>([Ema; N]);
+
+impl<const N: usize> EmaChain<N> {
+    pub fn new(n: usize) -> Self {
+        EmaChain(std::array::from_fn(|_| Ema::new(n)))
+    }
+
+    #[inline]
+    pub fn update(&mut self, value: f64) -> Option<[f64; N]> {
+        let mut values = [value; N];
+        let mut last = value;
+        for (ema, value) in self.0.iter_mut().zip(&mut values) {
+            last = ema.update(last)?;
+            *value = last;
+        }
+        Some(values)
+    }
+}

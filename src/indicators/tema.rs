@@ -6,18 +6,17 @@
 //! Cost: O(1).
 //! Warm: row 3·(n − 1).
 
-use super::{Ema, Indicator};
+use super::Indicator;
+use super::ema::EmaChain;
 
 #[derive(Debug, Clone)]
 pub struct Tema {
-    first: Ema,
-    second: Ema,
-    third: Ema,
+    chain: EmaChain<3>,
 }
 
 impl Tema {
     pub fn new(n: usize) -> Self {
-        Tema { first: Ema::new(n), second: Ema::new(n), third: Ema::new(n) }
+        Tema { chain: EmaChain::new(n) }
     }
 }
 
@@ -27,9 +26,7 @@ impl Indicator for Tema {
 
     #[inline]
     fn update(&mut self, value: f64) -> Option<f64> {
-        let first = self.first.update(value)?;
-        let second = self.second.update(first)?;
-        let third = self.third.update(second)?;
+        let [first, second, third] = self.chain.update(value)?;
         Some(third + (3.0 * first - 3.0 * second))
     }
 }

@@ -6,19 +6,18 @@
 //! Cost: O(1).
 //! Warm: row 3·(n − 1) + 1.
 
-use super::{Ema, Indicator, Roc};
+use super::ema::EmaChain;
+use super::{Indicator, Roc};
 
 #[derive(Debug, Clone)]
 pub struct Trix {
-    first: Ema,
-    second: Ema,
-    third: Ema,
+    chain: EmaChain<3>,
     roc: Roc,
 }
 
 impl Trix {
     pub fn new(n: usize) -> Self {
-        Trix { first: Ema::new(n), second: Ema::new(n), third: Ema::new(n), roc: Roc::new(1) }
+        Trix { chain: EmaChain::new(n), roc: Roc::new(1) }
     }
 }
 
@@ -28,9 +27,7 @@ impl Indicator for Trix {
 
     #[inline]
     fn update(&mut self, value: f64) -> Option<f64> {
-        let first = self.first.update(value)?;
-        let second = self.second.update(first)?;
-        let third = self.third.update(second)?;
+        let [_, _, third] = self.chain.update(value)?;
         self.roc.update(third)
     }
 }

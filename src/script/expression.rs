@@ -1,6 +1,6 @@
 //! Indicators outside a script: an expression as a user types it, and everything that is registered.
 
-use super::api::{Declared, Item, Registrar};
+use super::api::{Declared, Item, register};
 use super::diagnostic::from_rhai;
 use super::host::sandbox;
 use super::state::State;
@@ -14,8 +14,7 @@ use std::rc::Rc;
 pub fn series_of(expression: &str) -> Result<Vec<(String, Source)>, String> {
     const REMEDY: &str = "write an indicator as a script does: sma(close, 20)";
     let mut engine = sandbox();
-    let state = Rc::new(State::new());
-    Registrar { engine: &mut engine, state, items: Vec::new() }.all();
+    register(&mut engine, &Rc::new(State::new()));
     let value: Dynamic = engine.eval_expression(expression).map_err(|error| {
         let found = from_rhai(&error, expression, "");
         let unknown = match &*error {
@@ -48,8 +47,5 @@ pub fn series_of(expression: &str) -> Result<Vec<(String, Source)>, String> {
 
 /// Everything that is registered for scripts, described.
 pub fn registered() -> Vec<Item> {
-    let mut engine = sandbox();
-    let mut registrar = Registrar { engine: &mut engine, state: Rc::new(State::new()), items: Vec::new() };
-    registrar.all();
-    registrar.items
+    register(&mut sandbox(), &Rc::new(State::new()))
 }

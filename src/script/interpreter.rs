@@ -48,6 +48,9 @@ impl Handler {
     }
 }
 
+/// What results call this tier.
+pub const TIER: &str = "interpreter";
+
 pub(super) struct Interpreter {
     pub engine: Engine,
     pub ast: AST,

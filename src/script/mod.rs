@@ -29,6 +29,7 @@ pub use api::{Gives, Item, Place};
 pub use check::ScriptError;
 pub use expression::{registered, series_of};
 pub use host::{CALL_DEPTH_MAX, COLLECTION_MAX, OPERATIONS_MAX, TEXT_MAX};
+pub use interpreter::TIER;
 pub use parameters::{
     Kind, Origin, Parameter, ParameterError, Parameters, Value, Written, base_parameters, parse_hours,
 };

@@ -1,6 +1,6 @@
 //! A loaded script: parse, check, parameters, and `init`.
 
-use super::api::{Declared, DeclaredParameter, Item, P, Place, Registrar, plain_value, register_entry};
+use super::api::{Declared, DeclaredParameter, Item, P, Place, plain_value, register, register_entry};
 use super::check::{self, ScriptError};
 use super::diagnostic::{Diagnostic, Sources};
 use super::host::{FolderModules, Imports, sandbox};
@@ -59,9 +59,7 @@ impl Script {
         let imports = Imports::default();
         engine.set_module_resolver(FolderModules::new(folder, imports.clone()));
         let state = Rc::new(State::new());
-        let mut registrar = Registrar { engine: &mut engine, state: state.clone(), items: Vec::new() };
-        registrar.all();
-        let items = registrar.items;
+        let items = register(&mut engine, &state);
         let mut ast = engine.compile(source).map_err(|error| ScriptError::parse(&error, source, path))?;
         ast.set_source(path);
         // Names that `params` and `init` visibly declare count as known; what they are is checked below.
@@ -204,9 +202,9 @@ impl Script {
         // A name that an earlier init declared and this one did not is off.
         let mut entries = vec![Entry::Off; self.names.len()];
         for name in names {
-            let sources = self.sources();
             let refuse = |text: String| {
-                ScriptError::declared(&self.declarations.init, &name, sources.clone(), &self.path, &text)
+                let sources = texts(&self.path, &self.source, &self.imports);
+                ScriptError::declared(&self.declarations.init, &name, sources, &self.path, &text)
             };
             let taken =
                 |item: &Item| item.name == name && matches!(item.place, Place::Property | Place::Action);
@@ -286,14 +284,11 @@ impl Script {
     fn series_at(&self, column: usize) -> String {
         let mut first = 0;
         for spec in &self.specs {
-            let fields = spec.definition.fields;
-            if column < first + fields.len() {
-                return match fields {
-                    [_] => spec.to_string(),
-                    _ => format!("{spec}.{}", fields[column - first]),
-                };
+            let fields = spec.definition.fields.len();
+            if column < first + fields {
+                return Source::Output { spec: spec.clone(), field: column - first }.to_string();
             }
-            first += fields.len();
+            first += fields;
         }
         String::new()
     }

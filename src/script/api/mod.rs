@@ -118,11 +118,18 @@ fn type_of(name: &str) -> &str {
     }
 }
 
+/// Registers everything that scripts can use, and gives the descriptions.
+pub(super) fn register(engine: &mut Engine, state: &Rc<State>) -> Vec<Item> {
+    let mut registrar = Registrar { engine, state: state.clone(), items: Vec::new() };
+    registrar.all();
+    registrar.items
+}
+
 /// Registers items and keeps their descriptions.
-pub(super) struct Registrar<'a> {
-    pub engine: &'a mut Engine,
-    pub state: Rc<State>,
-    pub items: Vec<Item>,
+struct Registrar<'a> {
+    engine: &'a mut Engine,
+    state: Rc<State>,
+    items: Vec<Item>,
 }
 
 impl Registrar<'_> {
@@ -138,8 +145,7 @@ impl Registrar<'_> {
         self.items.push(Item { place, name: name.to_owned(), arguments: arguments.to_vec(), gives, doc });
     }
 
-    /// Registers everything.
-    pub fn all(&mut self) {
+    fn all(&mut self) {
         self.comparisons();
         self.constants();
         self.parameter_kinds();
