@@ -83,9 +83,8 @@ fn indicators(criterion: &mut Criterion) {
         let spec = Arc::new(Spec::new(definition(name).unwrap(), given).unwrap());
         group.bench_function(name, |b| {
             b.iter(|| {
-                let mut cache = ColumnCache::default();
-                cache.prepare(&candles, std::slice::from_ref(&spec));
-                cache
+                let cache = ColumnCache::new(candles.clone());
+                cache.columns(&spec)
             });
         });
     }

@@ -95,11 +95,10 @@ fn main() {
     };
     let (script_name, parameters) = workload.map_or((*name, &[][..]), |w| (w.script(), w.parameters()));
     let read = |path: &str| load(Path::new(path), &LoadOptions::default()).unwrap().candles;
-    let candles: Candles = match source.parse() {
-        Ok(rows) => common::candles(rows, 0.0),
+    let candles: Arc<Candles> = match source.parse() {
+        Ok(rows) => Arc::new(common::candles(rows, 0.0)),
         Err(_) => read(source),
     };
-    let candles = Arc::new(candles);
     let (mut script, settings, data) = common::prepared(script_name, parameters, &candles);
     let (done, cpu_s, repetitions) = match *part {
         "script" => timed(repetitions, || result(&run(&mut script, &settings, &data))),
@@ -116,7 +115,7 @@ fn main() {
             timed(repetitions, || workload.floor(black_box(&candles)))
         }
         "backtest" => timed(repetitions, || {
-            let data = script.data(&candles, &settings.rules, &mut ColumnCache::default());
+            let data = script.data(&settings.rules, &ColumnCache::new(candles.clone()));
             let outcome = run(&mut script, &settings, &data);
             black_box(Metrics::of(&outcome, &candles));
             result(&outcome)

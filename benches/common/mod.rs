@@ -366,6 +366,6 @@ pub fn prepared(
         limits: values.limits(),
         ..Settings::default()
     };
-    let data = script.data(candles, &settings.rules, &mut mista::engine::ColumnCache::default());
+    let data = script.data(&settings.rules, &mista::engine::ColumnCache::new(candles.clone()));
     (script, settings, data)
 }

@@ -3,7 +3,7 @@
 use super::Failure;
 use crate::config::{Overrides, parse_date, parse_size};
 use crate::data::LoadOptions;
-use crate::job::Job;
+use crate::job::{Job, Market};
 use crate::model::{Interval, Size};
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -83,10 +83,19 @@ impl DataArguments {
 impl JobArguments {
     /// Reads and checks the script and everything the flags name.
     pub fn load(&self, script: &Path) -> Result<Job, Failure> {
-        Ok(Job::load(script, self.config.as_deref(), &self.overrides(), self.data.repair)?)
+        Ok(Job::load(script, self.config.as_deref(), &self.overrides())?)
     }
 
-    fn overrides(&self) -> Overrides {
+    /// The files that are read, by what messages call them.
+    pub fn inputs<'a>(&'a self, script: &'a Path, market: &'a Market) -> Vec<(&'static str, &'a Path)> {
+        let mut inputs = vec![("the script", script), ("the candles", market.loaded.path.as_path())];
+        inputs.extend(market.detail.iter().map(|detail| ("the finer candles", detail.path.as_path())));
+        inputs.extend(self.config.iter().map(|path| ("the settings", path.as_path())));
+        inputs.extend(self.params.iter().map(|path| ("the parameter file", path.as_path())));
+        inputs
+    }
+
+    pub fn overrides(&self) -> Overrides {
         Overrides {
             data: self.data.data.clone(),
             detail: self.detail.clone(),
@@ -99,6 +108,7 @@ impl JobArguments {
             slippage_bps: self.slippage_bps,
             size: self.size,
             allow_short: self.allow_short,
+            repair: self.data.repair,
             params: self.params.clone(),
             set: self.set.clone(),
         }

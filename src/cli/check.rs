@@ -37,19 +37,20 @@ pub fn check(arguments: &CheckArguments) -> Result<(), Failure> {
         let _ = write!(out, "\n{}\n", job.script.render_warnings(std::io::stdout().is_terminal()).trim_end());
     }
     let (outcome, trace) = job.run()?;
-    let rows = grouped(job.rows.len() as f64, 0);
+    let rows = grouped(job.setup.rows.len() as f64, 0);
     let (trades, held) = (outcome.trades.len(), trace.held.len());
     let _ =
         writeln!(out, "\nran         {rows} candles: {trades} trades, {held} entries held back, no error");
+    let candles = &job.candles().clone();
     let mut proof = Proof {
-        settings: &job.settings,
+        settings: &job.setup.settings,
         parameters: &job.parameters,
         script: &mut job.script,
-        candles: &job.candles,
+        candles,
         warm: job.data.first_warm(),
     };
     // Where the script acts there is something to compare.
-    let acts = outcome.trades.first().map(|trade| job.candles.first_at_or_after(trade.entry_time));
+    let acts = outcome.trades.first().map(|trade| candles.first_at_or_after(trade.entry_time));
     let prefixes = proof.prefixes(acts)?;
     let warm_up = proof.warm_up()?;
     let failed = prefixes.is_err() || warm_up.is_err();
@@ -174,7 +175,7 @@ impl Proof<'_> {
     fn decisions(&mut self, all: Range<usize>, from: usize) -> Result<Vec<(usize, Intents)>, Failure> {
         self.script.prepare(self.parameters)?;
         let candles = Arc::new(self.candles.slice(all));
-        let data = self.script.data(&candles, &self.settings.rules, &mut ColumnCache::default());
+        let data = self.script.data(&self.settings.rules, &ColumnCache::new(candles.clone()));
         let mut watched = Watched { script: self.script, decisions: Vec::new() };
         let rows = from..candles.len();
         Backtest { settings: self.settings, data: &data, rows, detail: None }.run(&mut watched)?;

@@ -69,9 +69,9 @@ fn case_text(name: &str) -> String {
 
 /// Trades and vetoes of the script in the case.
 fn behaviour(script: &Path, case: &Path) -> Result<String, Failure> {
-    let mut job = Job::load(script, Some(case), &Overrides::default(), false)?;
+    let mut job = Job::load(script, Some(case), &Overrides::default())?;
     let (outcome, trace) = job.run()?;
-    Ok(journal(&outcome, &trace, &job.candles))
+    Ok(journal(&outcome, &trace, job.candles()))
 }
 
 /// A snapshot file as the tests read it.

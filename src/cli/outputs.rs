@@ -33,6 +33,11 @@ pub fn check(outputs: &[Named<'_>], inputs: &[Named<'_>]) -> Result<(), Failure>
     Ok(())
 }
 
+/// The beginning of a result file's name: words joined by `_`, safe in every file system.
+pub fn file_stem(words: &[&str]) -> String {
+    words.join("_").replace(|c: char| !c.is_ascii_alphanumeric() && c != '_', "-")
+}
+
 /// The file a path leads to, whether it is there yet or not; `None` for what is no file, such as /dev/null.
 fn file_at(path: &Path) -> Option<PathBuf> {
     match path.canonicalize() {

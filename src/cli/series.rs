@@ -5,11 +5,9 @@ use super::{Exit, Failure, print, write};
 use crate::engine::ColumnCache;
 use crate::indicators::Source;
 use crate::job::load_candles;
-use crate::model::Price;
 use crate::script::series_of;
 use clap::Args;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 #[derive(Debug, Args)]
 pub struct SeriesArguments {
@@ -31,7 +29,7 @@ pub fn series(arguments: &SeriesArguments) -> Result<(), Failure> {
         columns.extend(fields);
     }
     let loaded = load_candles(arguments.data.data.as_deref(), &arguments.data.options())?;
-    let candles = Arc::new(loaded.candles);
+    let candles = loaded.candles;
     let specs: Vec<_> = columns
         .iter()
         .filter_map(|(_, source)| match source {
@@ -39,15 +37,10 @@ pub fn series(arguments: &SeriesArguments) -> Result<(), Failure> {
             Source::Price(_) => None,
         })
         .collect();
-    let mut cache = ColumnCache::default();
-    cache.prepare(&candles, &specs);
+    let cache = ColumnCache::new(candles.clone());
+    cache.prepare(&specs);
 
-    let value = |source: &Source, row: usize| match source {
-        Source::Price(price) => price_at(&candles, *price, row),
-        Source::Output { spec, field } => {
-            cache.columns(spec).map_or(f64::NAN, |columns| columns[*field][row])
-        }
-    };
+    let values: Vec<_> = columns.iter().map(|(_, source)| cache.column(source).unwrap_or_default()).collect();
     let failed = |error: std::io::Error| Failure::new(Exit::Failed, error.to_string());
     let mut csv = csv::Writer::from_writer(Vec::new());
     let header = std::iter::once("open_time").chain(columns.iter().map(|(name, _)| name.as_str()));
@@ -56,8 +49,7 @@ pub fn series(arguments: &SeriesArguments) -> Result<(), Failure> {
     for row in 0..candles.len() {
         record.clear();
         record.push_field(&candles.open_time[row].to_string());
-        for (_, source) in &columns {
-            let value = value(source, row);
+        for value in values.iter().map(|values| values[row]) {
             record.push_field(&if value.is_nan() { String::new() } else { value.to_string() });
         }
         csv.write_record(&record).map_err(|error| failed(error.into()))?;
@@ -67,8 +59,4 @@ pub fn series(arguments: &SeriesArguments) -> Result<(), Failure> {
         Some(path) => write(path, bytes),
         None => print(&String::from_utf8_lossy(&bytes)),
     }
-}
-
-fn price_at(candles: &crate::model::Candles, price: Price, row: usize) -> f64 {
-    price.of(&candles.get(row))
 }

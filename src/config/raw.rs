@@ -1,7 +1,9 @@
 //! YAML files exactly as written.
 
 use super::ConfigError;
-use serde::Deserialize;
+use crate::model::Instrument;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
 use serde_yaml::{Mapping, Value};
 use std::path::{Path, PathBuf};
 
@@ -27,7 +29,7 @@ pub struct RawBacktest {
 }
 
 /// Order filters of the exchange for the symbol. Texts or numbers; texts keep every digit.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawInstrument {
     #[serde(default)]
@@ -38,6 +40,18 @@ pub struct RawInstrument {
     pub min_qty: Option<Value>,
     #[serde(default)]
     pub min_notional: Option<Value>,
+}
+
+impl RawInstrument {
+    pub fn of(instrument: &Instrument) -> RawInstrument {
+        let text = |value: Decimal| Some(Value::String(value.to_string()));
+        RawInstrument {
+            tick_size: text(instrument.tick_size),
+            step_size: text(instrument.step_size),
+            min_qty: text(instrument.min_qty),
+            min_notional: text(instrument.min_notional),
+        }
+    }
 }
 
 impl RawBacktest {

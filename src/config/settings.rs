@@ -103,6 +103,8 @@ pub struct Overrides {
     pub slippage_bps: Option<f64>,
     pub size: Option<Size>,
     pub allow_short: bool,
+    /// Drop rows of the candle files that are not sane.
+    pub repair: bool,
     pub params: Option<PathBuf>,
     /// `name`, `value` of each `--set`.
     pub set: Vec<(String, String)>,
@@ -117,6 +119,7 @@ pub struct BacktestRunConfig {
     pub interval: Option<Interval>,
     pub start: Option<i64>,
     pub end: Option<i64>,
+    pub repair: bool,
     pub settings: Settings,
     /// Values for parameters with the place they were written at, in the order in which they are laid over
     /// each other.
@@ -133,7 +136,17 @@ impl BacktestRunConfig {
             }
             None => (RawBacktest::default(), String::new(), Path::new("")),
         };
-        let at = |key: &str| place_of(path, &text, key);
+        BacktestRunConfig::of(raw, path, &text, overrides)
+    }
+
+    /// The same from settings that have been read; `text` is what they were read from, to point into.
+    pub fn of(
+        raw: RawBacktest,
+        path: &Path,
+        text: &str,
+        overrides: &Overrides,
+    ) -> Result<BacktestRunConfig, ConfigError> {
+        let at = |key: &str| place_of(path, text, key);
         let interval = raw.interval.as_deref().map(Interval::from_str).transpose();
         let interval = interval.map_err(|error| ConfigError::new(at("interval"), error.to_string()))?;
         let date = |key: &str, text: &Option<String>| {
@@ -194,7 +207,7 @@ impl BacktestRunConfig {
 
         let mut written = Vec::new();
         if let Some(params) = &raw.params {
-            collect(params, path, &text, &mut written)?;
+            collect(params, path, text, &mut written)?;
         }
         if let Some(path) = &overrides.params {
             let (map, text) = load_parameters(path)?;
@@ -211,6 +224,7 @@ impl BacktestRunConfig {
             interval: overrides.interval.or(interval),
             start,
             end,
+            repair: overrides.repair,
             settings,
             written,
         })

@@ -43,6 +43,7 @@ use serde::Serialize;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// How to load a candle file.
 #[derive(Debug, Clone, Copy, Default)]
@@ -71,7 +72,7 @@ impl std::fmt::Display for Repair {
 /// A candle file that passed all checks. There is at least one candle, and open times rise strictly.
 #[derive(Debug, Clone)]
 pub struct Loaded {
-    pub candles: Candles,
+    pub candles: Arc<Candles>,
     pub interval: Interval,
     pub gaps: GapReport,
     pub repaired: Vec<Repair>,
@@ -101,6 +102,7 @@ fn load_from(path: &Path, source: impl Read, size: u64, options: &LoadOptions) -
     let mut gaps = GapReport::new(&candles.open_time, interval);
     gaps.late_closes = bound_close_times(&mut candles, interval, has_close_time);
     let repaired = faults.into_iter().map(|(line, fault)| Repair { line, fault }).collect();
+    let candles = Arc::new(candles);
     Ok(Loaded { candles, interval, gaps, repaired, sha256, path: path.to_owned() })
 }
 

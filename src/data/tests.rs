@@ -399,7 +399,7 @@ proptest! {
         }
         let options = LoadOptions { interval: Some("1m".parse().unwrap()), repair: false };
         let loaded = load_bytes("X.csv", text.as_bytes(), &options).unwrap();
-        prop_assert_eq!(loaded.candles, candles.into_iter().collect::<Candles>());
+        prop_assert_eq!(&*loaded.candles, &candles.into_iter().collect::<Candles>());
         prop_assert_eq!(loaded.gaps.late_closes, 0);
     }
 

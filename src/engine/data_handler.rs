@@ -5,90 +5,154 @@ use crate::indicators::{Given, Source, Spec, definition};
 use crate::model::{Candles, Price};
 use rayon::prelude::*;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// A column of values, one per candle, NaN where there is none yet. Shared between runs.
 pub type Column = Arc<Vec<f64>>;
 
-/// Indicator columns of one candle set, each computed once however many strategies ask for it.
-#[derive(Default)]
+/// Indicator columns of one candle set, each computed once however many strategies and threads ask for it.
 pub struct ColumnCache {
-    prices: HashMap<Price, Column>,
-    outputs: HashMap<Arc<Spec>, Arc<[Column]>>,
+    candles: Arc<Candles>,
+    /// Bytes of columns that are kept; those used longest ago go first.
+    most: usize,
+    kept: Mutex<Kept>,
 }
 
+#[derive(Default)]
+struct Kept {
+    entries: HashMap<Key, Entry>,
+    bytes: usize,
+    /// Counts the uses.
+    uses: u64,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Key {
+    Price(Price),
+    Spec(Arc<Spec>),
+}
+
+/// Columns that are there, or that the first to have asked is computing.
+struct Entry {
+    columns: Arc<OnceLock<Columns>>,
+    used: u64,
+    bytes: usize,
+}
+
+type Columns = Arc<[Column]>;
+
 impl ColumnCache {
-    /// Computes what `specs` need and is not there yet, independent columns in parallel. The values do not
-    /// depend on the number of threads: each column is one sequential pass.
-    pub fn prepare(&mut self, candles: &Candles, specs: &[Arc<Spec>]) {
-        let mut levels: Vec<Vec<Arc<Spec>>> = Vec::new();
-        for spec in specs {
-            self.collect(spec, &mut levels);
-        }
-        for level in levels {
-            for source in level.iter().flat_map(|spec| spec.sources()) {
-                if let Source::Price(price) = *source
-                    && candles.column(price).is_none()
-                {
-                    self.prices.entry(price).or_insert_with(|| derived(candles, price));
-                }
-            }
-            let done: Vec<(Arc<Spec>, Arc<[Column]>)> =
-                level.into_par_iter().map(|spec| (spec.clone(), self.compute(candles, &spec))).collect();
-            self.outputs.extend(done);
+    /// Keeps everything.
+    pub fn new(candles: Arc<Candles>) -> ColumnCache {
+        ColumnCache::with_bytes(candles, usize::MAX)
+    }
+
+    /// Keeps at most `most` bytes of columns; what was dropped is computed again when it is asked for. Columns
+    /// in use live on with their users.
+    pub fn with_bytes(candles: Arc<Candles>, most: usize) -> ColumnCache {
+        ColumnCache { candles, most, kept: Mutex::default() }
+    }
+
+    pub fn candles(&self) -> &Arc<Candles> {
+        &self.candles
+    }
+
+    /// The output columns of `spec`, in field order.
+    pub fn columns(&self, spec: &Arc<Spec>) -> Columns {
+        self.get(Key::Spec(spec.clone()), || self.compute(spec))
+    }
+
+    /// Computes what is not there yet, independent columns in parallel. The values do not depend on the number
+    /// of threads: each column is one sequential pass.
+    pub fn prepare(&self, specs: &[Arc<Spec>]) {
+        let missing: Vec<&Arc<Spec>> = specs.iter().filter(|spec| !self.holds(spec)).collect();
+        if missing.len() > 1 {
+            missing.into_par_iter().for_each(|spec| drop(self.columns(spec)));
         }
     }
 
-    /// Sorts a spec and those it reads into levels: nothing in a level reads its own or a later one.
-    fn collect(&self, spec: &Arc<Spec>, levels: &mut Vec<Vec<Arc<Spec>>>) -> usize {
-        if self.outputs.contains_key(spec) {
-            return 0;
-        }
-        if let Some(level) = levels.iter().position(|level| level.contains(spec)) {
-            return level + 1;
-        }
-        let level = spec
-            .sources()
-            .map(|source| match source {
-                Source::Price(_) => 0,
-                Source::Output { spec, .. } => self.collect(spec, levels),
-            })
-            .max()
-            .unwrap_or(0);
-        if levels.len() <= level {
-            levels.resize(level + 1, Vec::new());
-        }
-        levels[level].push(spec.clone());
-        level + 1
+    fn holds(&self, spec: &Arc<Spec>) -> bool {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.entries.get(&Key::Spec(spec.clone())).is_some_and(|entry| entry.columns.get().is_some())
     }
 
-    fn compute(&self, candles: &Candles, spec: &Spec) -> Arc<[Column]> {
-        let rows = candles.len();
-        let sources: Vec<&[f64]> = spec
+    fn get(&self, key: Key, compute: impl FnOnce() -> Columns) -> Columns {
+        let columns = {
+            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.uses += 1;
+            let used = kept.uses;
+            let new = || Entry { columns: Arc::default(), used, bytes: 0 };
+            let entry = kept.entries.entry(key.clone()).or_insert_with(new);
+            entry.used = used;
+            entry.columns.clone()
+        };
+        if let Some(columns) = columns.get() {
+            return columns.clone();
+        }
+        // Whoever else asks for it waits here. What a column reads is never itself, so nobody waits in a circle.
+        let found = columns.get_or_init(compute).clone();
+        self.account(&key, &found);
+        found
+    }
+
+    /// Counts the columns' bytes and drops those used longest ago, if it is too many.
+    fn account(&self, key: &Key, columns: &Columns) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes = columns.iter().map(|column| column.len() * size_of::<f64>()).sum();
+        match kept.entries.get_mut(key) {
+            Some(entry) if entry.bytes == 0 => entry.bytes = bytes,
+            _ => return,
+        }
+        kept.bytes += bytes;
+        while kept.bytes > self.most {
+            let others = kept.entries.iter().filter(|(other, entry)| *other != key && entry.bytes > 0);
+            let Some(oldest) = others.min_by_key(|(_, entry)| entry.used).map(|(key, _)| key.clone()) else {
+                return;
+            };
+            kept.bytes -= kept.entries.remove(&oldest).map_or(0, |entry| entry.bytes);
+        }
+    }
+
+    fn compute(&self, spec: &Arc<Spec>) -> Columns {
+        let candles = &*self.candles;
+        let read: Vec<Option<Column>> = spec
             .sources()
             .map(|source| match source {
-                Source::Price(price) => candles
-                    .column(*price)
-                    .or_else(|| self.prices.get(price).map(|column| column.as_slice()))
-                    .unwrap_or(&[]),
-                Source::Output { spec, field } => {
-                    self.outputs.get(spec).map_or(&[][..], |columns| columns[*field].as_slice())
-                }
+                Source::Price(price) if candles.column(*price).is_some() => None,
+                source => self.column(source),
             })
             .collect();
+        let sources: Vec<&[f64]> = spec
+            .sources()
+            .zip(&read)
+            .map(|(source, read)| match (source, read) {
+                (_, Some(column)) => column.as_slice(),
+                (Source::Price(price), None) => candles.column(*price).unwrap_or(&[]),
+                (Source::Output { .. }, None) => &[],
+            })
+            .collect();
+        let rows = candles.len();
         let mut out = vec![Vec::with_capacity(rows); spec.definition.fields.len()];
         spec.build().extend(candles, &sources, 0..rows, &mut out);
         out.into_iter().map(Arc::new).collect()
     }
 
-    /// The output columns of a prepared spec, in field order.
-    pub fn columns(&self, spec: &Spec) -> Option<&Arc<[Column]>> {
-        self.outputs.get(spec)
+    /// Prices as a column of their own.
+    fn price(&self, price: Price) -> Option<Column> {
+        let compute = || {
+            let values = self.candles.iter().map(|candle| price.of(&candle)).collect();
+            Columns::from([Arc::new(values)])
+        };
+        self.get(Key::Price(price), compute).first().cloned()
     }
-}
 
-fn derived(candles: &Candles, price: Price) -> Column {
-    Arc::new(candles.iter().map(|candle| price.of(&candle)).collect())
+    /// The values of a source.
+    pub fn column(&self, source: &Source) -> Option<Column> {
+        match source {
+            Source::Price(price) => self.price(*price),
+            Source::Output { spec, field } => self.columns(spec).get(*field).cloned(),
+        }
+    }
 }
 
 /// Candles and the columns one strategy declared, ready to be read by row.
@@ -103,19 +167,20 @@ pub struct DataHandler {
 }
 
 impl DataHandler {
-    /// `declared`: the strategy's indicators in order; `atr_filter`: what the base rule needs, with its
-    /// multiplier. All of them must be prepared in `cache`.
-    pub fn new(
-        candles: Arc<Candles>,
-        cache: &ColumnCache,
-        declared: &[Arc<Spec>],
-        atr_filter: Option<(Arc<Spec>, Option<Arc<Spec>>, f64)>,
-    ) -> Self {
-        let all = |spec: &Arc<Spec>| cache.columns(spec).map(|columns| columns.to_vec()).unwrap_or_default();
-        let columns: Vec<Column> = declared.iter().flat_map(all).collect();
-        let one = |spec: &Arc<Spec>| all(spec).into_iter().next().unwrap_or_default();
+    /// `declared`: the strategy's indicators in order; `filter`: the base rule's, if it is on.
+    pub fn new(cache: &ColumnCache, declared: &[Arc<Spec>], filter: Option<&AtrFilter>) -> Self {
+        let filter = filter.and_then(|filter| Some((Self::atr_filter_specs(filter)?, filter.multiplier)));
+        let mut specs = declared.to_vec();
+        if let Some(((atr, average), _)) = &filter {
+            specs.push(atr.clone());
+            specs.extend(average.clone());
+        }
+        cache.prepare(&specs);
+        let candles = cache.candles().clone();
+        let columns: Vec<Column> = declared.iter().flat_map(|spec| cache.columns(spec).to_vec()).collect();
+        let one = |spec: &Arc<Spec>| cache.columns(spec).first().cloned().unwrap_or_default();
         let atr_filter =
-            atr_filter.map(|(atr, average, multiplier)| (one(&atr), average.as_ref().map(one), multiplier));
+            filter.map(|((atr, average), multiplier)| (one(&atr), average.as_ref().map(one), multiplier));
         let warm = |column: &Column| column.iter().position(|value| !value.is_nan()).unwrap_or(column.len());
         let filter_columns = atr_filter.iter().flat_map(|(atr, average, _)| [Some(atr), average.as_ref()]);
         let first_value = columns.iter().chain(filter_columns.flatten()).map(warm).max();
@@ -138,7 +203,7 @@ impl DataHandler {
     }
 
     /// The ATR that the base rule's filter reads, if it is on: what it needs besides the script's indicators.
-    pub fn atr_filter_specs(filter: &AtrFilter) -> Option<(Arc<Spec>, Option<Arc<Spec>>)> {
+    fn atr_filter_specs(filter: &AtrFilter) -> Option<(Arc<Spec>, Option<Arc<Spec>>)> {
         let atr = Arc::new(Spec::new(definition("atr")?, vec![Given::Integer(filter.period as i64)]).ok()?);
         if filter.sma_period == 0 {
             return Some((atr, None));

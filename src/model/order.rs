@@ -60,6 +60,29 @@ pub enum Size {
     RiskPct(f64),
 }
 
+/// As it is written on the command line: `equity_pct=95`.
+impl std::fmt::Display for Size {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Size::Units(x) => write!(f, "units={x}"),
+            Size::Quote(x) => write!(f, "quote={x}"),
+            Size::EquityPct(x) => write!(f, "equity_pct={x}"),
+            Size::RiskPct(x) => write!(f, "risk_pct={x}"),
+        }
+    }
+}
+
+impl Size {
+    pub fn in_words(self) -> String {
+        match self {
+            Size::Units(x) => format!("{x} units"),
+            Size::Quote(x) => format!("{x} quote"),
+            Size::EquityPct(x) => format!("{x} % of equity"),
+            Size::RiskPct(x) => format!("{x} % of equity at risk"),
+        }
+    }
+}
+
 /// A closed list of reasons, each with the name that files and JSON show.
 macro_rules! reasons {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {

@@ -2,10 +2,12 @@
 //! values in force.
 
 use crate::engine::{AtrFilter, Hours, Limits, Rules};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A parameter's value.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
 pub enum Value {
     Int(i64),
     Float(f64),
@@ -276,6 +278,15 @@ impl Parameters {
 
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.entries.iter().find(|entry| entry.name == name).map(|entry| &entry.value)
+    }
+
+    /// The names and values one has to write down to have them again: the script's own, and of the base
+    /// parameters and limits those that are not at their defaults.
+    pub fn written(&self) -> impl Iterator<Item = (&str, &Value)> {
+        let written = |entry: &&Parameter| {
+            entry.origin == Origin::Script || entry.value != entry.default || entry.base.is_some()
+        };
+        self.entries.iter().filter(written).map(|entry| (entry.name.as_str(), &entry.value))
     }
 
     /// Checks and takes a value.

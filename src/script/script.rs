@@ -10,8 +10,8 @@ use super::parameters::{Kind, Origin, Parameter, Parameters, Value, Written, bas
 use super::state::{Entry, Phase, Slot, State};
 use crate::engine::{ColumnCache, DataHandler, Rules};
 use crate::indicators::{Source, Spec};
-use crate::model::Candles;
 use rhai::{Dynamic, EvalAltResult, Map};
+use sha2::{Digest, Sha256};
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -298,18 +298,9 @@ impl Script {
         &self.specs
     }
 
-    /// Computes what the script and the base rules need over `candles`.
-    pub fn data(&self, candles: &Arc<Candles>, rules: &Rules, cache: &mut ColumnCache) -> DataHandler {
-        let filter = rules.atr_filter.and_then(|filter| {
-            DataHandler::atr_filter_specs(&filter).map(|(atr, average)| (atr, average, filter.multiplier))
-        });
-        let mut all = self.specs.clone();
-        if let Some((atr, average, _)) = &filter {
-            all.push(atr.clone());
-            all.extend(average.clone());
-        }
-        cache.prepare(candles, &all);
-        DataHandler::new(candles.clone(), cache, &self.specs, filter)
+    /// What the script and the base rules need of the candles of `cache`.
+    pub fn data(&self, rules: &Rules, cache: &ColumnCache) -> DataHandler {
+        DataHandler::new(cache, &self.specs, rules.atr_filter.as_ref())
     }
 
     /// File name without its ending.
@@ -323,6 +314,16 @@ impl Script {
 
     pub fn source(&self) -> &str {
         &self.source
+    }
+
+    /// Of the script's text and everything it imports, in lower-case hex.
+    pub fn sha256(&self) -> String {
+        let mut hash = Sha256::new();
+        hash.update(&self.source);
+        for (_, text) in self.imported() {
+            hash.update(text);
+        }
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Files the script imports, with their texts.

@@ -515,7 +515,7 @@ fn on_candle(ctx, p) {
     };
     let candles: Arc<Candles> = Arc::new((0..5).map(candle).collect());
     let settings = Settings::default();
-    let data = script.data(&candles, &settings.rules, &mut ColumnCache::default());
+    let data = script.data(&settings.rules, &ColumnCache::new(candles.clone()));
     let slots = |script: &Script| -> Vec<String> {
         script.declared().iter().map(|(name, declared)| format!("{name} {declared:?}")).collect()
     };

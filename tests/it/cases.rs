@@ -21,13 +21,13 @@ fn scripts_behave_as_their_snapshots_say() {
         let name = case.file_stem().unwrap().to_str().unwrap().to_owned();
         let script = name.split('.').next().unwrap();
         let script = root.join("strategies").join(format!("{script}.rhai"));
-        let mut job = Job::load(&script, Some(&case), &Overrides::default(), false).unwrap();
+        let mut job = Job::load(&script, Some(&case), &Overrides::default()).unwrap();
         let (outcome, trace) = job.run().unwrap();
         let mut settings = insta::Settings::clone_current();
         settings.set_snapshot_path("../strategies");
         settings.set_prepend_module_to_snapshot(false);
         settings.set_omit_expression(true);
-        settings.bind(|| insta::assert_snapshot!(name, journal(&outcome, &trace, &job.candles)));
+        settings.bind(|| insta::assert_snapshot!(name, journal(&outcome, &trace, job.candles())));
     }
 }
 
@@ -65,10 +65,9 @@ fn a_new_script_passes_its_own_test() {
         .unwrap();
     assert!(status.success());
     let path = |name: &str| folder.path().join(name);
-    let mut job =
-        Job::load(&path("fresh.rhai"), Some(&path("fresh.yaml")), &Overrides::default(), false).unwrap();
+    let mut job = Job::load(&path("fresh.rhai"), Some(&path("fresh.yaml")), &Overrides::default()).unwrap();
     let (outcome, trace) = job.run().unwrap();
     let snapshot = std::fs::read_to_string(path("fresh.snap")).unwrap();
-    assert!(snapshot.ends_with(&journal(&outcome, &trace, &job.candles)));
+    assert!(snapshot.ends_with(&journal(&outcome, &trace, job.candles())));
     assert!(outcome.trades.len() > 5);
 }

@@ -267,7 +267,7 @@ fn check(
 ) -> Result<(), TestCaseError> {
     let candles = Arc::new(candles);
     let rows = first.min(candles.len() - 1)..candles.len();
-    let data = DataHandler::new(candles.clone(), &ColumnCache::default(), &[], None);
+    let data = DataHandler::new(&ColumnCache::new(candles.clone()), &[], None);
     let mut actor = Actor::new(acts, rows.start);
     let mut seen = Watcher::default();
     let mut venue = SimulatedVenue::new(&candles, detail.as_ref(), settings.costs);

@@ -136,14 +136,8 @@ impl Case {
 
     fn run(self) -> Ran {
         let candles = Arc::new(self.candles);
-        let mut cache = ColumnCache::default();
-        let filter = self.settings.rules.atr_filter.and_then(|filter| {
-            let (atr, average) = DataHandler::atr_filter_specs(&filter)?;
-            let specs: Vec<_> = std::iter::once(atr.clone()).chain(average.clone()).collect();
-            cache.prepare(&candles, &specs);
-            Some((atr, average, filter.multiplier))
-        });
-        let data = DataHandler::new(candles.clone(), &cache, &[], filter);
+        let cache = ColumnCache::new(candles.clone());
+        let data = DataHandler::new(&cache, &[], self.settings.rules.atr_filter.as_ref());
         let mut plan = self.plan;
         let backtest = Backtest {
             settings: &self.settings,
@@ -936,7 +930,7 @@ fn on_candle(ctx, p) { ctx.log(`${ctx.index} ${ctx.mean}`); }";
     let close: Vec<[f64; 4]> = (0..8).map(|row| [f64::from(row) + 1.0; 4]).collect();
     let candles = Arc::new(candles(START, HOUR_MS, &close));
     let settings = Settings::default();
-    let data = script.data(&candles, &settings.rules, &mut ColumnCache::default());
+    let data = script.data(&settings.rules, &ColumnCache::new(candles.clone()));
     let backtest = Backtest { settings: &settings, data: &data, rows, detail: None };
     let (outcome, trace) = backtest.run_traced(&mut script).unwrap();
     assert_eq!(outcome.equity.len(), outcome.range.len());

@@ -32,7 +32,7 @@ pub fn candles(file: &'static str) -> Arc<Candles> {
     static READ: Mutex<Option<HashMap<&str, Arc<Candles>>>> = Mutex::new(None);
     let mut read = READ.lock().unwrap();
     let known = read.get_or_insert_default();
-    let load = || Arc::new(load(&root().join(file), &LoadOptions::default()).unwrap().candles);
+    let load = || load(&root().join(file), &LoadOptions::default()).unwrap().candles;
     known.entry(file).or_insert_with(load).clone()
 }
 
@@ -70,7 +70,7 @@ pub fn run(job: &Job<'_>) -> Ran {
         limits: parameters.limits(),
         ..job.settings.clone()
     };
-    let data = script.data(&candles, &settings.rules, &mut ColumnCache::default());
+    let data = script.data(&settings.rules, &ColumnCache::new(candles.clone()));
     let [from, to] = job.days.map(|day| candles.first_at_or_after(parse_iso(day).unwrap()));
     let backtest = Backtest { settings: &settings, data: &data, rows: from..to, detail: None };
     let (outcome, trace) = backtest.run_traced(&mut script).unwrap();

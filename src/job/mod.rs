@@ -1,4 +1,16 @@
-//! A script, its parameters and its candles, brought together: what everything that runs a script starts with.
+//! L4: a script, its parameters and its candles, brought together: what everything that runs a script starts
+//! with.
+//!
+//! - [`Market`]: candle files as loaded, shared by all who run on them.
+//! - [`Setup`]: a market with the settings of a run on it. No script yet, so threads can share it.
+//! - [`Job`]: a setup with a script in force, ready to run.
+//! - [`Recipe`]: the same as data, to be written down and run again; [`RunResult`]: what came of a run.
+
+mod recipe;
+mod result;
+
+pub use recipe::{Recipe, RecipeError};
+pub use result::{PageOptions, RunResult};
 
 use crate::backtest::{Backtest, Outcome, Trace};
 use crate::config::{BacktestRunConfig, ConfigError, Overrides};
@@ -47,38 +59,18 @@ pub fn load_candles(path: Option<&Path>, options: &LoadOptions) -> Result<Loaded
     }
 }
 
-/// Everything that is needed to run a script, checked.
-pub struct Job {
-    pub script: Script,
-    pub parameters: Parameters,
-    pub settings: Settings,
-    /// The candle file; its candles are in `candles`.
+/// The candles of a symbol, and finer ones to walk inside them.
+#[derive(Debug)]
+pub struct Market {
     pub loaded: Loaded,
     pub detail: Option<Loaded>,
-    /// Candles of the range that have finer ones.
-    pub detailed: usize,
-    pub candles: Arc<Candles>,
-    /// Rows the script decides on.
-    pub rows: Range<usize>,
-    pub data: DataHandler,
 }
 
-impl Job {
-    /// Reads and checks everything; nothing is written. `repair` drops insane rows of the candle files.
-    pub fn load(
-        script: &Path,
-        config: Option<&Path>,
-        overrides: &Overrides,
-        repair: bool,
-    ) -> Result<Job, JobError> {
-        let config = BacktestRunConfig::load(config, overrides)?;
-        let mut script = Script::load(script)?;
-        let mut parameters = script.parameters();
-        config.apply(&mut parameters)?;
-        script.prepare(&parameters)?;
-
-        let options = LoadOptions { interval: config.interval, repair };
-        let mut loaded = load_candles(config.data.as_deref(), &options)?;
+impl Market {
+    pub fn load(config: &BacktestRunConfig) -> Result<Market, JobError> {
+        let repair = config.repair;
+        let loaded =
+            load_candles(config.data.as_deref(), &LoadOptions { interval: config.interval, repair })?;
         let fine = LoadOptions { interval: None, repair };
         let detail = config.detail.as_deref().map(|path| load_candles(Some(path), &fine)).transpose()?;
         if let Some(detail) = &detail
@@ -90,15 +82,28 @@ impl Job {
                 detail: detail.interval.to_string(),
             });
         }
+        Ok(Market { loaded, detail })
+    }
+}
+
+/// What to run on and how, whatever the script.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    pub market: Arc<Market>,
+    /// The base rules and limits in it are those of the parameters in force.
+    pub settings: Settings,
+    /// Rows the script decides on.
+    pub rows: Range<usize>,
+    /// How many of them have finer candles.
+    pub detailed: usize,
+}
+
+impl Setup {
+    pub fn new(config: &BacktestRunConfig, market: Arc<Market>) -> Result<Setup, JobError> {
+        let loaded = &market.loaded;
+        let candles = &loaded.candles;
         let symbol = config.symbol.clone().or_else(|| symbol_of(&loaded.path));
         let symbol = symbol.unwrap_or_else(|| "UNKNOWN".to_owned());
-        let settings = Settings {
-            rules: parameters.rules(&symbol),
-            limits: parameters.limits(),
-            symbol,
-            ..config.settings
-        };
-        let candles = Arc::new(std::mem::take(&mut loaded.candles));
         let from = config.start.map_or(0, |start| candles.first_at_or_after(start));
         let to = config.end.map_or(candles.len(), |end| candles.first_at_or_after(end));
         if from >= to {
@@ -108,28 +113,87 @@ impl Job {
                 last: iso(candles.close_time.last().copied().unwrap_or(0)),
             });
         }
-        let detailed = match &detail {
-            Some(detail) => detailed(&candles, from..to, detail)?,
+        let detailed = match &market.detail {
+            Some(detail) => detailed(candles, from..to, detail)?,
             None => 0,
         };
-        let data = script.data(&candles, &settings.rules, &mut ColumnCache::default());
+        let settings = Settings { symbol, ..config.settings.clone() };
+        Ok(Setup { market, settings, rows: from..to, detailed })
+    }
+
+    pub fn candles(&self) -> &Arc<Candles> {
+        &self.market.loaded.candles
+    }
+
+    /// `BTCUSDT`.
+    pub fn symbol(&self) -> &str {
+        &self.settings.symbol
+    }
+
+    /// `1h`.
+    pub fn interval(&self) -> String {
+        self.market.loaded.interval.to_string()
+    }
+
+    /// The settings with the rules and limits of `parameters`.
+    pub fn settings_for(&self, parameters: &Parameters) -> Settings {
+        Settings {
+            rules: parameters.rules(&self.settings.symbol),
+            limits: parameters.limits(),
+            ..self.settings.clone()
+        }
+    }
+}
+
+/// Everything that is needed to run a script, checked.
+pub struct Job {
+    pub script: Script,
+    pub parameters: Parameters,
+    pub setup: Setup,
+    pub data: DataHandler,
+}
+
+impl Job {
+    /// Reads and checks everything; nothing is written.
+    pub fn load(script: &Path, config: Option<&Path>, overrides: &Overrides) -> Result<Job, JobError> {
+        Job::of(Script::load(script)?, &BacktestRunConfig::load(config, overrides)?)
+    }
+
+    /// Reads the candles and puts the parameters of `config` in force.
+    pub fn of(mut script: Script, config: &BacktestRunConfig) -> Result<Job, JobError> {
+        let mut parameters = script.parameters();
+        config.apply(&mut parameters)?;
+        script.prepare(&parameters)?;
+        let setup = Setup::new(config, Arc::new(Market::load(config)?))?;
+        Ok(Job::on(script, parameters, setup))
+    }
+
+    /// `parameters` are in force in `script`.
+    fn on(script: Script, parameters: Parameters, mut setup: Setup) -> Job {
+        setup.settings = setup.settings_for(&parameters);
+        let data = script.data(&setup.settings.rules, &ColumnCache::new(setup.candles().clone()));
         tracing::info!(
-            candles = candles.len(),
+            candles = setup.candles().len(),
             first_warm = data.first_warm(),
             "loaded {} and {}",
             script.path(),
-            loaded.path.display()
+            setup.market.loaded.path.display()
         );
-        Ok(Job { script, parameters, settings, loaded, detail, detailed, candles, rows: from..to, data })
+        Job { script, parameters, setup, data }
+    }
+
+    /// The candles in the file.
+    pub fn candles(&self) -> &Arc<Candles> {
+        self.setup.candles()
     }
 
     /// Runs the script once and keeps a trace of what happened.
     pub fn run(&mut self) -> Result<(Outcome, Trace), StrategyFault> {
         let backtest = Backtest {
-            settings: &self.settings,
+            settings: &self.setup.settings,
             data: &self.data,
-            rows: self.rows.clone(),
-            detail: self.detail.as_ref().map(|detail| &detail.candles),
+            rows: self.setup.rows.clone(),
+            detail: self.setup.market.detail.as_ref().map(|detail| &*detail.candles),
         };
         backtest.run_traced(&mut self.script)
     }
