@@ -23,6 +23,19 @@ pub struct Outcome {
     pub refusals: Counts<Refusal>,
 }
 
+impl Outcome {
+    /// Goes on with a run over the rows that follow, begun with the equity this one ended with.
+    pub fn append(&mut self, next: Outcome) {
+        self.range.end = next.range.end;
+        self.first_decision = self.first_decision.or(next.first_decision);
+        self.trades.extend(next.trades);
+        self.equity.extend(next.equity);
+        self.closes_in_position += next.closes_in_position;
+        self.vetoes.append(&next.vetoes);
+        self.refusals.append(&next.refusals);
+    }
+}
+
 /// Why an entry that was asked for was not made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Held {

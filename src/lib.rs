@@ -28,6 +28,7 @@ pub mod engine;
 pub mod indicators;
 pub mod job;
 pub mod model;
+pub mod optimize;
 pub mod report;
 pub mod script;
 pub mod venues;

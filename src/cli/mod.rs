@@ -102,14 +102,10 @@ enum Verb {
     Series(series::SeriesArguments),
 }
 
-/// Stack of the thread that runs a verb. Scripts may nest values as deep as their size limit lets them, and
-/// comparing or printing such a value takes a frame per level.
-const STACK: usize = 256 << 20;
-
 /// Runs the verb on a thread of its own.
 pub fn main() -> ExitCode {
     let failed = ExitCode::from(Exit::Failed as u8);
-    match std::thread::Builder::new().stack_size(STACK).spawn(arguments_to_exit) {
+    match std::thread::Builder::new().stack_size(crate::script::STACK).spawn(arguments_to_exit) {
         Ok(thread) => thread.join().unwrap_or(failed),
         Err(error) => {
             complain(&format!("error: cannot start a thread: {error}"));

@@ -3,8 +3,10 @@
 //! [`raw`] is the YAML exactly as written, unknown keys refused; [`settings`] checks it and lays the sources
 //! over each other: defaults, then the config file, then the parameter file, then the command line.
 
+mod grid;
 mod raw;
 mod settings;
 
+pub use grid::{GridFile, RawAxis, RawGrid};
 pub use raw::{RawBacktest, RawInstrument};
 pub use settings::{BacktestRunConfig, ConfigError, Overrides, parse_date, parse_size};

@@ -84,7 +84,7 @@ pub fn load_parameters(path: &Path) -> Result<(Mapping, String), ConfigError> {
     }
 }
 
-fn read(path: &Path) -> Result<String, ConfigError> {
+pub(super) fn read(path: &Path) -> Result<String, ConfigError> {
     std::fs::read_to_string(path).map_err(|error| ConfigError::read(path, &error))
 }
 

@@ -19,7 +19,7 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    fn new(place: impl Into<String>, message: impl Into<String>) -> Self {
+    pub(crate) fn new(place: impl Into<String>, message: impl Into<String>) -> Self {
         ConfigError { place: place.into(), message: message.into() }
     }
 
@@ -75,17 +75,40 @@ fn in_plain_words(message: &str) -> String {
 
 /// Where a key stands in a YAML text, as `file:line:column`.
 fn place_of(path: &Path, text: &str, key: &str) -> String {
-    let found = text.lines().enumerate().find_map(|(line, content)| {
-        let start = content.find(key)?;
-        let before = content[..start].trim_start_matches([' ', '{', ',', '-', '\t']);
-        let quoted = before.is_empty() || before.ends_with([' ', '{', ',', '"', '\'']);
-        let after = content[start + key.len()..].trim_start_matches(['"', '\'', ' ']);
-        (quoted && after.starts_with(':')).then_some((line + 1, start + 1))
-    });
+    place_in(path, text, &[key])
+}
+
+/// Where the last of `keys` stands, each looked for after the one before it.
+pub(super) fn place_in(path: &Path, text: &str, keys: &[&str]) -> String {
+    let mut found = None;
+    let mut rest = text.lines().enumerate();
+    for key in keys {
+        let start = rest.clone();
+        found = rest.find_map(|(line, content)| Some((line + 1, column_of(content, key)? + 1)));
+        if let Some((line, _)) = found {
+            // Another key may stand on the same line: `s: { a: [1] }`.
+            rest = text.lines().enumerate();
+            if line > 1 {
+                rest.nth(line - 2);
+            }
+        } else {
+            rest = start;
+        }
+    }
     match found {
         Some((line, column)) => format!("{}:{line}:{column}", path.display()),
         None => path.display().to_string(),
     }
+}
+
+/// Where in a line `key` stands as a key.
+fn column_of(line: &str, key: &str) -> Option<usize> {
+    line.match_indices(key).map(|(start, _)| start).find(|start| {
+        let before = line[..*start].trim_start_matches([' ', '{', ',', '-', '\t']);
+        let quoted = before.is_empty() || before.ends_with([' ', '{', ',', '"', '\'']);
+        let after = line[start + key.len()..].trim_start_matches(['"', '\'', ' ']);
+        quoted && after.starts_with(':')
+    })
 }
 
 /// What the command line says; it wins over the files.

@@ -39,6 +39,12 @@ impl<R: Reason> Counts<R> {
         self.counts[reason.index()] += 1;
     }
 
+    pub fn append(&mut self, other: &Counts<R>) {
+        for (count, more) in self.counts.iter_mut().zip(other.counts) {
+            *count += more;
+        }
+    }
+
     pub fn get(&self, reason: R) -> u64 {
         self.counts[reason.index()]
     }

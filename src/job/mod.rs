@@ -10,7 +10,7 @@ mod recipe;
 mod result;
 
 pub use recipe::{Recipe, RecipeError};
-pub use result::{PageOptions, RunResult};
+pub use result::{DIGITS, PageOptions, RunResult, parameter_rows, sha256};
 
 use crate::backtest::{Backtest, Outcome, Trace};
 use crate::config::{BacktestRunConfig, ConfigError, Overrides};

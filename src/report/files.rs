@@ -2,26 +2,67 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Writes `bytes` to `path`, creating parent folders: into a new file beside it, which then takes its name.
 /// Readers see the old file or the new one, and so does whoever looks after a crash.
 pub fn write_atomic(path: &Path, bytes: impl AsRef<[u8]>) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // A device or a pipe is written to. Renaming would put a file in its place.
     if fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
         return fs::OpenOptions::new().write(true).open(path)?.write_all(bytes.as_ref());
     }
-    fs::create_dir_all(folder)?;
-    let temporary = temporary_beside(folder, path)?;
-    let written = fill(&temporary, bytes.as_ref()).and_then(|()| fs::rename(&temporary, path));
-    if written.is_err() {
-        // Already failing: the first error is the one to report.
-        let _ = fs::remove_file(&temporary);
+    let mut file = NewFile::create(path)?;
+    file.write_all(bytes.as_ref())?;
+    file.commit()
+}
+
+/// A file that is being written beside the one it will replace; one that is not committed leaves nothing.
+pub struct NewFile {
+    path: PathBuf,
+    temporary: PathBuf,
+    file: BufWriter<File>,
+    committed: bool,
+}
+
+impl NewFile {
+    /// Creates parent folders.
+    pub fn create(path: &Path) -> io::Result<NewFile> {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        fs::create_dir_all(folder)?;
+        let temporary = temporary_beside(folder, path)?;
+        let file = BufWriter::new(File::create(&temporary)?);
+        Ok(NewFile { path: path.to_owned(), temporary, file, committed: false })
     }
-    written
+
+    /// Gives the file its name.
+    pub fn commit(mut self) -> io::Result<()> {
+        self.file.flush()?;
+        self.file.get_ref().sync_all()?;
+        fs::rename(&self.temporary, &self.path)?;
+        self.committed = true;
+        Ok(())
+    }
+}
+
+impl Write for NewFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Drop for NewFile {
+    fn drop(&mut self) {
+        if !self.committed {
+            // Already failing: the first error is the one to report.
+            let _ = fs::remove_file(&self.temporary);
+        }
+    }
 }
 
 fn temporary_beside(folder: &Path, path: &Path) -> io::Result<PathBuf> {
@@ -34,12 +75,6 @@ fn temporary_beside(folder: &Path, path: &Path) -> io::Result<PathBuf> {
     hidden.push(name);
     hidden.push(format!(".{}-{count}.tmp", std::process::id()));
     Ok(folder.join(hidden))
-}
-
-fn fill(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ pub mod table;
 mod thin;
 mod warnings;
 
-pub use files::write_atomic;
+pub use files::{NewFile, write_atomic};
 pub use ledger::{Book, Booked, Entry, Ledger, LedgerError};
 pub use metrics::Metrics;
 pub use monthly::{Year, monthly_returns};

@@ -28,6 +28,10 @@ pub const COLLECTION_MAX: usize = 10_000;
 /// Log lines and plotted values in one call.
 pub const NOTES_MAX: usize = 100;
 
+/// Stack of a thread that runs scripts, in bytes. They may nest values as deep as their size limit lets them,
+/// and comparing or printing such a value takes a frame per level.
+pub const STACK: usize = 256 << 20;
+
 /// A bare engine: operators and functions of the language, nothing that reaches outside.
 pub(super) fn sandbox() -> Engine {
     let mut engine = Engine::new_raw();

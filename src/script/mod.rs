@@ -12,6 +12,7 @@
 
 mod api;
 mod check;
+mod constraint;
 pub mod diagnostic;
 mod expression;
 mod host;
@@ -23,12 +24,13 @@ mod script;
 mod source;
 mod state;
 mod strategy;
-mod suggest;
+pub(crate) mod suggest;
 
 pub use api::{Gives, Item, Place};
 pub use check::ScriptError;
+pub use constraint::{ConstraintError, Constraints};
 pub use expression::{registered, series_of};
-pub use host::{CALL_DEPTH_MAX, COLLECTION_MAX, OPERATIONS_MAX, TEXT_MAX};
+pub use host::{CALL_DEPTH_MAX, COLLECTION_MAX, OPERATIONS_MAX, STACK, TEXT_MAX};
 pub use interpreter::TIER;
 pub use parameters::{
     Kind, Origin, Parameter, ParameterError, Parameters, Value, Written, base_parameters, parse_hours,

@@ -1,0 +1,201 @@
+//! Constraints on combinations of parameters: `fast_period < slow_period`, in the script's own language.
+
+use super::diagnostic::from_rhai;
+use super::host::sandbox;
+use super::parameters::Value;
+use super::suggest::nearest;
+use rhai::{AST, Dynamic, Engine, EvalAltResult, Scope};
+
+/// A parameter that is null: it can be compared with anything, and every comparison holds.
+#[derive(Debug, Clone, Copy)]
+struct Null;
+
+/// What is wrong with a constraint.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("constraint \"{text}\": {message}")]
+pub struct ConstraintError {
+    /// Which one, from 0.
+    pub index: usize,
+    pub text: String,
+    pub message: String,
+}
+
+/// Constraints that must hold together.
+pub struct Constraints {
+    engine: Engine,
+    compiled: Vec<(AST, String)>,
+    scope: Scope<'static>,
+}
+
+impl Constraints {
+    pub fn new(texts: &[String]) -> Result<Constraints, ConstraintError> {
+        let mut engine = sandbox();
+        register_null(&mut engine);
+        refuse_unlike(&mut engine);
+        let compile = |(index, text): (usize, &String)| match engine.compile_expression(text) {
+            Ok(ast) => Ok((ast, text.clone())),
+            Err(error) => {
+                let message = from_rhai(&error.into(), text, "").message;
+                Err(ConstraintError { index, text: text.clone(), message: message + advice(text) })
+            }
+        };
+        let compiled = texts.iter().enumerate().map(compile).collect::<Result<_, _>>()?;
+        Ok(Constraints { engine, compiled, scope: Scope::new() })
+    }
+
+    /// Whether all hold for these parameters; `None` is null.
+    pub fn hold<'a>(
+        &mut self,
+        values: impl IntoIterator<Item = (&'a str, Option<&'a Value>)>,
+    ) -> Result<bool, ConstraintError> {
+        self.scope.clear();
+        for (name, value) in values {
+            let value = match value {
+                None => Dynamic::from(Null),
+                Some(Value::Int(value)) => Dynamic::from_int(*value),
+                Some(Value::Float(value)) => Dynamic::from_float(*value),
+                Some(Value::Bool(value)) => Dynamic::from_bool(*value),
+                Some(Value::Text(value)) => Dynamic::from(value.clone()),
+            };
+            self.scope.push_dynamic(name, value);
+        }
+        for (index, (ast, text)) in self.compiled.iter().enumerate() {
+            let failed = |message: String| ConstraintError { index, text: text.clone(), message };
+            let value: Dynamic = self.engine.eval_ast_with_scope(&mut self.scope, ast).map_err(|error| {
+                let unknown = match &*error {
+                    EvalAltResult::ErrorVariableNotFound(name, _) => Some(name.as_str()),
+                    _ => None,
+                };
+                let names: Vec<&str> = self.scope.iter_raw().map(|(name, ..)| name).collect();
+                match unknown {
+                    None => failed(from_rhai(&error, text, "").message),
+                    Some(unknown) => failed(match nearest(unknown, names) {
+                        Some(name) => {
+                            format!("there is no parameter `{unknown}`: did you mean `{name}`?")
+                        }
+                        None => format!("there is no parameter `{unknown}`"),
+                    }),
+                }
+            })?;
+            match value.as_bool() {
+                Ok(true) => {}
+                Ok(false) => return Ok(false),
+                Err(_) if value.is::<Null>() => {}
+                Err(kind) => {
+                    return Err(failed(format!(
+                        "it must be true or false, such as \"fast_period < slow_period\"; this is of type {kind}"
+                    )));
+                }
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// What those who come from Python write.
+fn advice(text: &str) -> &'static str {
+    let word = |word: &str| text.split(|c: char| !c.is_alphanumeric()).any(|part| part == word);
+    match () {
+        () if word("and") => "; write && for and",
+        () if word("or") => "; write || for or",
+        () if word("not") => "; write ! for not",
+        () => "",
+    }
+}
+
+/// Comparisons with null hold, arithmetic with it stays null.
+fn register_null(engine: &mut Engine) {
+    fn with<T: rhai::Variant + Clone>(engine: &mut Engine) {
+        for name in ["==", "!=", "<", "<=", ">", ">="] {
+            engine.register_fn(name, |_: Null, _: T| true).register_fn(name, |_: T, _: Null| true);
+        }
+        for name in ["+", "-", "*", "/", "%", "**"] {
+            engine.register_fn(name, |_: Null, _: T| Null).register_fn(name, |_: T, _: Null| Null);
+        }
+    }
+    with::<i64>(engine);
+    with::<f64>(engine);
+    with::<bool>(engine);
+    with::<rhai::ImmutableString>(engine);
+    for name in ["==", "!=", "<", "<=", ">", ">="] {
+        engine.register_fn(name, |_: Null, _: Null| true);
+    }
+    for name in ["+", "-", "*", "/", "%", "**"] {
+        engine.register_fn(name, |_: Null, _: Null| Null);
+    }
+    engine.register_fn("-", |_: Null| Null).register_fn("abs", |_: Null| Null);
+}
+
+/// A text is neither smaller nor larger than a number; the language would say false.
+fn refuse_unlike(engine: &mut Engine) {
+    type Said = Result<bool, Box<EvalAltResult>>;
+    fn refuse<A: rhai::Variant + Clone, B: rhai::Variant + Clone>(engine: &mut Engine) {
+        for name in ["==", "!=", "<", "<=", ">", ">="] {
+            let said = move || -> Said { Err(format!("`{name}` compares unlike kinds of values").into()) };
+            engine.register_fn(name, move |_: A, _: B| said()).register_fn(name, move |_: B, _: A| said());
+        }
+    }
+    refuse::<rhai::ImmutableString, i64>(engine);
+    refuse::<rhai::ImmutableString, f64>(engine);
+    refuse::<rhai::ImmutableString, bool>(engine);
+    refuse::<bool, i64>(engine);
+    refuse::<bool, f64>(engine);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hold(text: &str, values: &[(&str, Option<Value>)]) -> Result<bool, String> {
+        let mut constraints = Constraints::new(&[text.to_owned()]).map_err(|error| error.to_string())?;
+        let values = values.iter().map(|(name, value)| (*name, value.as_ref()));
+        constraints.hold(values).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn comparisons_are_those_of_scripts() {
+        let values = [
+            ("a", Some(Value::Int(5))),
+            ("b", Some(Value::Float(5.5))),
+            ("kind", Some(Value::Text("sma".into()))),
+            ("on", Some(Value::Bool(true))),
+        ];
+        for (text, expected) in [
+            ("a < b", true),
+            ("a > b", false),
+            ("a * 2 <= b", false),
+            ("a + 1 > b && on", true),
+            ("kind == \"sma\"", true),
+            ("!on || a == 5", true),
+            ("abs(a - b) < 1", true),
+        ] {
+            assert_eq!(hold(text, &values), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_null_operand_holds() {
+        let values = [("a", None), ("b", Some(Value::Float(5.5))), ("c", None)];
+        for text in ["a < b", "a > b", "b <= a", "a == c", "a * 2 > b + 1", "-a < b", "a < b && b < 6"] {
+            assert_eq!(hold(text, &values), Ok(true), "{text}");
+        }
+        assert_eq!(hold("a < b && b > 6", &values), Ok(false));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        let values = [("fast_period", Some(Value::Int(5))), ("kind", Some(Value::Text("sma".into())))];
+        let said = |text| hold(text, &values).unwrap_err();
+        insta::assert_snapshot!(
+            [
+                said("fast_perod < 7"),
+                said("fast_period"),
+                said("fast_period <"),
+                said("fast_period < 7 and fast_period > 2"),
+                said("kind < 7"),
+                said("loop {}"),
+            ]
+            .join("\n")
+        );
+    }
+}
