@@ -301,6 +301,7 @@ fn html(
         interval: job.loaded.interval.to_string(),
         candles: &job.candles,
         outcome,
+        promised: None,
         metrics,
         series,
         plots,
@@ -313,6 +314,7 @@ fn html(
         provenance,
         warnings: notes.to_vec(),
         trades_csv: trades.map(|path| path.display().to_string()),
+        capsule: String::new(),
         script: ChartScript::Inline,
     })
 }
