@@ -45,6 +45,28 @@ impl Charts {
     }
 }
 
+/// Equity over time, in quote currency.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Curve<'a> {
+    /// Close times (ms).
+    pub times: &'a [i64],
+    /// At each of them.
+    pub equity: &'a [f64],
+    /// What buying and holding with the same balance came to; may be empty.
+    pub hold: &'a [f64],
+}
+
+impl Curve<'_> {
+    pub fn traces(&self) -> Traces {
+        let mut traces = Traces::new();
+        if !self.hold.is_empty() {
+            traces.push(line("hold", "Buy and hold", self.times, self.hold));
+        }
+        traces.push(line("equity", "Equity", self.times, self.equity));
+        traces
+    }
+}
+
 /// How many candles one drawn candle stands for.
 pub fn candles_per_drawn(page: &Page) -> usize {
     stride(page.outcome.range.len(), CANDLES_MOST)
@@ -58,7 +80,11 @@ pub fn marked<'a>(page: &Page<'a>) -> &'a [Trade] {
 
 /// Seven significant digits: more than a screen shows, fewer than a file should carry.
 fn short(values: Vec<f64>) -> Vec<f64> {
-    values.into_iter().map(|x| format!("{x:.6e}").parse().unwrap_or(x)).collect()
+    values.into_iter().map(rounded).collect()
+}
+
+pub fn rounded(x: f64) -> f64 {
+    format!("{x:.6e}").parse().unwrap_or(x)
 }
 
 fn line(role: &str, name: &str, times: &[i64], values: &[f64]) -> Box<Scatter<i64, f64>> {
@@ -224,18 +250,16 @@ fn note(text: &str) -> String {
 }
 
 fn equity_traces(page: &Page) -> (Traces, Traces) {
-    let (mut equity, mut drawdown) = (Traces::new(), Traces::new());
+    let mut drawdown = Traces::new();
     let range = page.outcome.range.clone();
     let times = page.candles.close_time.get(range.clone()).unwrap_or_default();
     let closes = page.candles.close.get(range.clone()).unwrap_or_default();
     let initial = page.outcome.initial_balance;
 
     let open = page.candles.open.get(range.start).copied().unwrap_or_default();
-    if open > 0.0 {
-        let hold: Vec<f64> = closes.iter().map(|close| initial * close / open).collect();
-        equity.push(line("hold", "Buy and hold", times, &hold));
-    }
-    equity.push(line("equity", "Equity", times, &page.outcome.equity));
+    let hold = if open > 0.0 { closes } else { &[] };
+    let hold: Vec<f64> = hold.iter().map(|close| initial * close / open).collect();
+    let equity = Curve { times, equity: &page.outcome.equity, hold: &hold }.traces();
 
     let mut peak = initial;
     let under = page.outcome.equity.iter().map(|&equity| {

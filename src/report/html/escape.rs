@@ -33,10 +33,29 @@ pub fn html(text: &str) -> String {
 
 /// `value` as JSON that cannot end the script element it stands in, nor open a comment there.
 pub fn json(value: &impl Serialize) -> String {
-    match serde_json::to_string(value) {
-        Ok(text) => text.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026"),
-        Err(_) => "null".to_owned(),
+    serde_json::to_string(value).map_or_else(|_| "null".to_owned(), |text| inert(&text))
+}
+
+/// The same for text that is JSON already, where these three only occur inside of strings.
+pub fn inert(json: &str) -> String {
+    json.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
+}
+
+/// The path of a file as an address. Nothing in it is taken for a scheme, a host, a query or a fragment.
+pub fn href(path: &str) -> String {
+    let path = path.replace('\\', "/");
+    let mut out = String::with_capacity(path.len());
+    for (index, byte) in path.bytes().enumerate() {
+        if byte == b'/' && index > 0 && out == "/" {
+            continue;
+        }
+        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
     }
+    out
 }
 
 #[cfg(test)]
@@ -53,5 +72,13 @@ mod tests {
         let text = json(&hostile);
         assert!(!text.contains(['<', '>', '&']), "{text}");
         assert_eq!(serde_json::from_str::<String>(&text).unwrap(), hostile);
+    }
+
+    #[test]
+    fn a_path_is_only_a_path() {
+        assert_eq!(href("reports/a b#1.html"), "reports/a%20b%231.html");
+        assert_eq!(href("javascript:alert('1')"), "javascript%3Aalert%28%271%27%29");
+        assert_eq!(href("//host/a"), "/host/a");
+        assert_eq!(href("a\\ä\"?.html"), "a/%C3%A4%22%3F.html");
     }
 }

@@ -2,23 +2,37 @@
 //!
 //! Everything a user wrote (notes, names, log lines, the source) passes [`escape`] on its way into the page.
 //! What is drawn is thinned, what is computed is not, and the page says which of the two one looks at.
+//!
+//! [`page`] is for one run, [`optimize_page`] for one optimization, [`batch_page`] an index of either.
 
+mod batch_page;
 mod charts;
 mod detail;
+mod document;
 mod escape;
+mod optimize_page;
+mod parts;
 mod sections;
 mod source;
+mod table;
 #[cfg(test)]
 mod tests;
 mod trades;
+mod verdict;
+
+pub use batch_page::{BatchPage, batch_page};
+pub use charts::Curve;
+pub use document::{Script, chart_script};
+pub use optimize_page::{Axis, Heat, Histogram, OptimizePage, TopRow, WalkForward, Window, optimize_page};
+pub use table::{Cell, Column, Tone};
+pub use verdict::{Compared, Figure, Promised, Verdict};
 
 use super::metrics::Metrics;
 use crate::backtest::Outcome;
 use crate::model::{Candles, iso_date};
 use charts::Charts;
-use escape::{Html, json};
-use std::fmt::Write;
-use std::sync::OnceLock;
+use document::Document;
+use escape::json;
 
 /// Where a line is drawn.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,16 +69,7 @@ pub struct ParameterRow {
     pub default: String,
 }
 
-/// Where the page gets the chart library from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Script {
-    /// In the page: one file that can be sent to anybody.
-    Inline,
-    /// Beside it, at this path relative to the page: for a batch. Write [`chart_script`] there.
-    Shared(String),
-}
-
-/// Everything a page shows.
+/// Everything the page of a run shows.
 #[derive(Debug, Clone)]
 pub struct Page<'a> {
     pub strategy: &'a str,
@@ -73,6 +78,8 @@ pub struct Page<'a> {
     pub interval: String,
     pub candles: &'a Candles,
     pub outcome: &'a Outcome,
+    /// For a forward test: what the optimization promised.
+    pub promised: Option<Promised<'a>>,
     pub metrics: &'a Metrics,
     pub series: Vec<Line<'a>>,
     pub plots: Vec<Plot<'a>>,
@@ -89,6 +96,8 @@ pub struct Page<'a> {
     pub warnings: Vec<String>,
     /// Where all trades are, for when there are more than a page should hold.
     pub trades_csv: Option<String>,
+    /// The run as JSON, for programs that read the page; empty for none.
+    pub capsule: String,
     pub script: Script,
 }
 
@@ -101,77 +110,30 @@ impl Page<'_> {
     }
 }
 
-/// The chart library: one script, some 4.5 MB of it.
-pub fn chart_script() -> &'static str {
-    static SCRIPT: OnceLock<String> = OnceLock::new();
-    SCRIPT.get_or_init(|| {
-        // The crate gives two script elements, the library and a formula renderer; ours has no formulas.
-        let elements = plotly::Plot::offline_js_sources();
-        let script = elements.split_once('>').and_then(|(_, rest)| rest.split_once("</script>"));
-        script.map(|(script, _)| script.to_owned()).unwrap_or_default()
-    })
-}
-
-/// The whole page.
+/// The page of a run.
 pub fn page(page: &Page) -> String {
-    let library = match &page.script {
-        Script::Inline => chart_script(),
-        Script::Shared(_) => "",
-    };
     let charts = Charts::of(page);
-    let mut out = String::with_capacity(library.len() + (2 << 20));
-    head(&mut out, page);
-    out.push_str("<body>\n<main>\n");
-    sections::header(&mut out, page);
-    sections::warnings(&mut out, page);
-    sections::cards(&mut out, page);
-    sections::charts(&mut out, page, charts.zooms());
-    sections::monthly(&mut out, page);
-    trades::section(&mut out, page);
-    sections::metrics(&mut out, page);
-    sections::reasons(&mut out, page);
-    sections::setup(&mut out, page);
-    sections::log(&mut out, page);
-    source::section(&mut out, page);
-    sections::provenance(&mut out, page);
-    out.push_str("</main>\n");
-    let _ = writeln!(out, r#"<script type="application/json" id="data">{}</script>"#, json(&charts));
-    match &page.script {
-        Script::Inline => {
-            out.push_str("<script>");
-            out.push_str(library);
-            out.push_str("</script>\n");
-        }
-        Script::Shared(path) => {
-            let _ = writeln!(out, r#"<script src="{}"></script>"#, Html(path));
-        }
-    }
-    out.push_str("<script>\n");
-    out.push_str(include_str!("page.js"));
-    out.push_str("</script>\n</body>\n</html>\n");
-    out
-}
-
-fn head(out: &mut String, page: &Page) {
-    // Even if something slipped through the escaping, nothing can be loaded or sent from here.
-    let scripts = match page.script {
-        Script::Inline => "'unsafe-inline'",
-        Script::Shared(_) => "'unsafe-inline' 'self' file:",
+    let document = Document {
+        title: format!("{} · {} {}", page.strategy, page.symbol, page.interval),
+        charts: Some((&page.script, json(&charts))),
+        capsule: &page.capsule,
+        code: &[include_str!("sortable.js"), include_str!("charts.js"), include_str!("page.js")],
     };
-    let _ = write!(
-        out,
-        concat!(
-            "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n",
-            "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n",
-            "<meta name=\"color-scheme\" content=\"light dark\">\n",
-            "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; script-src {scripts}; ",
-            "style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'\">\n",
-            "<title>{strategy} · {symbol} {interval}</title>\n<style>\n{style}</style>\n</head>\n"
-        ),
-        scripts = scripts,
-        strategy = Html(page.strategy),
-        symbol = Html(page.symbol),
-        interval = Html(&page.interval),
-        style = include_str!("style.css"),
-    );
+    document.around(|out| {
+        sections::header(out, page);
+        if let Some(promised) = &page.promised {
+            verdict::promised(out, promised);
+        }
+        parts::warnings(out, &page.warnings);
+        parts::cards(out, page.metrics);
+        sections::charts(out, page, charts.zooms());
+        sections::monthly(out, page);
+        trades::section(out, page);
+        sections::metrics(out, page);
+        sections::reasons(out, page);
+        parts::setup(out, "Parameters and settings", &page.parameters, &page.settings);
+        sections::log(out, page);
+        source::section(out, page);
+        parts::provenance(out, &page.provenance);
+    })
 }

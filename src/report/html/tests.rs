@@ -195,6 +195,8 @@ fn build(run: &Run, name: &str, note: &str, script: Script) -> String {
         ],
         warnings: warnings(&run.outcome, &run.candles, hour, &metrics),
         trades_csv: Some("results/trades.csv".to_owned()),
+        promised: None,
+        capsule: String::new(),
         script,
     })
 }

@@ -2,28 +2,29 @@
 
 use super::Page;
 use super::escape::Html;
+use super::parts::count;
+use super::table::{self, Column};
 use crate::model::{Trade, iso};
 use crate::report::csv::direction_name;
-use crate::report::number::{grouped, price, quantity, signed};
+use crate::report::number::{price, quantity, signed};
 use std::fmt::Write;
 
 /// Trades listed at most: the latest.
 pub const ROWS_MOST: usize = 3000;
 
-/// Name of a column and its class: `n` sorts as a number.
-const COLUMNS: [(&str, &str); 12] = [
-    ("#", "n"),
-    ("Entry (UTC)", ""),
-    ("Exit (UTC)", ""),
-    ("Side", ""),
-    ("Quantity", "n"),
-    ("Entry price", "n"),
-    ("Exit price", "n"),
-    ("PnL", "n"),
-    ("PnL %", "n"),
-    ("Held", "n"),
-    ("Exit reason", ""),
-    ("Notes", ""),
+const COLUMNS: [Column; 12] = [
+    Column::number("#"),
+    Column::text("Entry (UTC)"),
+    Column::text("Exit (UTC)"),
+    Column::text("Side"),
+    Column::number("Quantity"),
+    Column::number("Entry price"),
+    Column::number("Exit price"),
+    Column::number("PnL"),
+    Column::number("PnL %"),
+    Column::number("Held"),
+    Column::text("Exit reason"),
+    Column::text("Notes"),
 ];
 
 /// `2021-03-04 05:06`, to the minute.
@@ -42,32 +43,23 @@ pub fn section(out: &mut String, page: &Page) {
     let omitted = trades.len().saturating_sub(ROWS_MOST);
     if omitted > 0 {
         let place = match &page.trades_csv {
-            Some(path) => format!("; all {} are in <code>{}</code>", count(trades.len()), Html(path)),
+            Some(path) => format!("; all {} are in <code>{}</code>", count(trades.len() as u64), Html(path)),
             None => String::new(),
         };
         let _ = writeln!(
             out,
             "<p class=\"note\">The latest {} trades; {} earlier ones are left out of this page{place}.</p>",
-            count(ROWS_MOST),
-            count(omitted),
+            count(ROWS_MOST as u64),
+            count(omitted as u64),
         );
     }
     out.push_str("<p class=\"note\">Net of commission; held in candles. A heading sorts, a number shows its trade in the chart.</p>\n");
-    out.push_str("<div class=\"scroll tall\" role=\"region\" aria-label=\"Trades\" tabindex=\"0\">\n");
-    out.push_str("<table class=\"sortable\">\n<caption class=\"unseen\">Trades</caption>\n<thead><tr>");
-    for (name, class) in COLUMNS {
-        let _ =
-            write!(out, "<th scope=\"col\" class=\"{class}\"><button type=\"button\">{name}</button></th>");
-    }
-    out.push_str("</tr></thead>\n<tbody>\n");
+    table::open(out, "Trades", "", &COLUMNS);
     for (index, trade) in trades.iter().enumerate().skip(omitted) {
         row(out, index + 1, trade);
     }
-    out.push_str("</tbody>\n</table>\n</div>\n</section>\n");
-}
-
-fn count(x: usize) -> String {
-    grouped(x as f64, 0)
+    table::close(out);
+    out.push_str("</section>\n");
 }
 
 /// End tags of cells and rows may be left out in HTML: a third of the size of this table.
