@@ -74,6 +74,11 @@ fn parse_assignment(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// A count: a whole number from 1.
+pub fn parse_positive(text: &str) -> Result<u64, String> {
+    text.parse().ok().filter(|count| *count > 0).ok_or_else(|| "it must be a whole number from 1".to_owned())
+}
+
 impl DataArguments {
     pub fn options(&self) -> LoadOptions {
         LoadOptions { interval: self.interval, repair: self.repair }

@@ -4,6 +4,7 @@ mod api;
 mod arguments;
 mod check;
 mod new;
+mod optimize;
 mod outputs;
 mod run;
 mod series;
@@ -27,10 +28,12 @@ pub enum Exit {
     Script = 3,
     /// The candle file cannot be used.
     Data = 4,
+    /// Ctrl-C, or asked to end, before it was done.
+    Stopped = 130,
 }
 
 /// An error as the command line shows it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Failure {
     pub exit: Exit,
     pub message: String,
@@ -96,6 +99,8 @@ enum Verb {
     Check(check::CheckArguments),
     /// Write a new, commented script and its snapshot test
     New(new::NewArguments),
+    /// Search a script's parameters, and judge what was found
+    Optimize(Box<optimize::OptimizeArguments>),
     /// Print what scripts can use, and write strategies/api.d.rhai
     Api(api::ApiArguments),
     /// Write indicators as columns of a CSV file
@@ -143,6 +148,7 @@ fn arguments_to_exit() -> ExitCode {
         Verb::Run(arguments) => run::run(&arguments),
         Verb::Check(arguments) => check::check(&arguments),
         Verb::New(arguments) => new::new(&arguments),
+        Verb::Optimize(arguments) => optimize::optimize(&arguments),
         Verb::Api(arguments) => api::api(&arguments),
         Verb::Series(arguments) => series::series(&arguments),
     };

@@ -10,7 +10,7 @@ mod recipe;
 mod result;
 
 pub use recipe::{Recipe, RecipeError};
-pub use result::{DIGITS, PageOptions, RunResult, parameter_rows, sha256};
+pub use result::{DIGITS, PageOptions, RunResult, parameter_rows, provenance, sha256};
 
 use crate::backtest::{Backtest, Outcome, Trace};
 use crate::config::{BacktestRunConfig, ConfigError, Overrides};
@@ -169,7 +169,7 @@ impl Job {
     }
 
     /// `parameters` are in force in `script`.
-    fn on(script: Script, parameters: Parameters, mut setup: Setup) -> Job {
+    pub fn on(script: Script, parameters: Parameters, mut setup: Setup) -> Job {
         setup.settings = setup.settings_for(&parameters);
         let data = script.data(&setup.settings.rules, &ColumnCache::new(setup.candles().clone()));
         tracing::info!(

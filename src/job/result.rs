@@ -5,7 +5,7 @@ use crate::backtest::{Outcome, Trace};
 use crate::engine::StrategyFault;
 use crate::indicators::{Source, Spec};
 use crate::model::{EquityPoint, Price};
-use crate::report::html::{Line, Page, Pane, ParameterRow, Plot, Script as ChartScript, page};
+use crate::report::html::{Line, Page, Pane, ParameterRow, Plot, Promised, Script as ChartScript, page};
 use crate::report::{Ledger, LedgerError, Metrics, csv, warnings};
 use crate::script::{Parameters, TIER};
 use serde_json::{Map, Value, json};
@@ -28,6 +28,8 @@ pub struct RunResult<'a> {
 pub struct PageOptions<'a> {
     /// Where all trades are, for when there are more than a page should hold.
     pub trades: Option<&'a Path>,
+    /// For a forward test: what the optimization promised.
+    pub promised: Option<Promised<'a>>,
     /// Where the chart library is; in the page itself if nothing is said.
     pub script: Option<ChartScript>,
 }
@@ -45,6 +47,10 @@ impl<'a> RunResult<'a> {
         let metrics = Metrics::of(&outcome, job.candles());
         let notes = notes(job, &outcome, &metrics);
         RunResult { job, outcome, trace, metrics, notes }
+    }
+
+    pub fn recipe(&self) -> Recipe {
+        Recipe::of(&self.job.script, &self.job.parameters, &self.job.setup)
     }
 
     /// The trades as booked.
@@ -71,10 +77,7 @@ impl<'a> RunResult<'a> {
     /// same comes of it.
     pub fn json(&self) -> io::Result<Value> {
         let mut object = Map::new();
-        for part in [
-            serde_json::to_value(&self.metrics)?,
-            serde_json::to_value(Recipe::of(&self.job.script, &self.job.parameters, &self.job.setup))?,
-        ] {
+        for part in [serde_json::to_value(&self.metrics)?, serde_json::to_value(self.recipe())?] {
             if let Value::Object(part) = part {
                 object.extend(part);
             }
@@ -111,13 +114,6 @@ impl<'a> RunResult<'a> {
         let plots = plot_names.iter().zip(&points).map(|(name, points)| Plot { name, points }).collect();
         let times = &job.candles().close_time;
         let logs = self.trace.logs.iter().map(|(row, text)| (times[*row], text.clone())).collect();
-        let loaded = &setup.market.loaded;
-        let provenance = vec![
-            ("mista".into(), env!("CARGO_PKG_VERSION").into()),
-            ("tier".into(), TIER.into()),
-            ("script".into(), format!("sha256 {}", job.script.sha256())),
-            ("data".into(), format!("{}, sha256 {}", loaded.path.display(), loaded.sha256)),
-        ];
         Ok(page(&Page {
             strategy: job.script.name(),
             symbol: setup.symbol(),
@@ -133,9 +129,11 @@ impl<'a> RunResult<'a> {
             logs,
             source: job.script.source(),
             script_path: job.script.path(),
-            provenance,
+            provenance: provenance(&self.recipe()),
             warnings: self.notes.clone(),
             trades_csv: options.trades.map(|path| path.display().to_string()),
+            promised: options.promised,
+            capsule: self.json()?.to_string(),
             script: options.script.unwrap_or(ChartScript::Inline),
         }))
     }
@@ -149,6 +147,16 @@ pub fn parameter_rows(parameters: &Parameters) -> Vec<ParameterRow> {
         default: entry.default.to_string(),
     };
     parameters.entries().iter().map(row).collect()
+}
+
+/// Where a result comes from, as a table shows it.
+pub fn provenance(recipe: &Recipe) -> Vec<(String, String)> {
+    vec![
+        ("mista".into(), recipe.version.clone()),
+        ("tier".into(), TIER.into()),
+        ("script".into(), format!("sha256 {}", recipe.script_sha256)),
+        ("data".into(), format!("{}, sha256 {}", recipe.data.display(), recipe.data_sha256)),
+    ]
 }
 
 impl super::Setup {

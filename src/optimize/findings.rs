@@ -9,6 +9,7 @@ use super::verdict::{Overfitting, Verdict, plateau};
 use crate::backtest::Outcome;
 use crate::engine::Counts;
 use crate::report::Metrics;
+use crate::report::html::{Heat, Histogram};
 use std::cmp::Ordering;
 use std::io::Write;
 
@@ -38,25 +39,6 @@ pub struct Found {
     /// Of the combination in the grid.
     pub number: u64,
     pub figures: Figures,
-}
-
-/// The metric over two axes, every other parameter at its best.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Heat {
-    /// Indices of the axes.
-    pub x: usize,
-    pub y: usize,
-    /// Row by row: all values of `x` for the first of `y`, then for the next. `None`: excluded, not tried,
-    /// failed, or undefined.
-    pub values: Vec<Option<f64>>,
-}
-
-/// How often the metric lies between two neighbouring edges.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Histogram {
-    /// One more than counts, rising.
-    pub edges: Vec<f64>,
-    pub counts: Vec<u64>,
 }
 
 /// One step of the walk forward.
@@ -371,7 +353,7 @@ impl Second {
             if beside.contains(&place.number) {
                 second.neighbours.push(value);
             }
-            second.histogram.see(value);
+            count(&mut second.histogram, value);
             second.draw(&grid.point(place.number), &point, value);
         }
         out_of_sample.see(&chunk);
@@ -421,12 +403,12 @@ fn histogram(range: Option<(f64, f64)>) -> Histogram {
     }
 }
 
-impl Histogram {
-    fn see(&mut self, value: f64) {
-        let bar = self.edges.partition_point(|edge| *edge <= value).saturating_sub(1);
-        if let Some(count) = self.counts.len().checked_sub(1).map(|last| &mut self.counts[bar.min(last)]) {
-            *count += 1;
-        }
+fn count(histogram: &mut Histogram, value: f64) {
+    let bar = histogram.edges.partition_point(|edge| *edge <= value).saturating_sub(1);
+    // The last edge belongs to the last bar.
+    let last = histogram.counts.len().saturating_sub(1);
+    if let Some(count) = histogram.counts.get_mut(bar.min(last)) {
+        *count += 1;
     }
 }
 

@@ -1,6 +1,6 @@
 //! What an optimization looks for: one figure of a run, and which way is better.
 
-use crate::report::Metrics;
+use crate::report::{Metrics, figures};
 use crate::script::suggest::nearest;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -8,20 +8,6 @@ use std::str::FromStr;
 
 /// Names of other days for figures.
 const ALIASES: [(&str, &str); 2] = [("max_drawdown", "max_drawdown_pct"), ("win_rate", "win_rate_pct")];
-
-/// Figures of which less is better.
-const LESS: [&str; 10] = [
-    "volatility_pct",
-    "max_drawdown_pct",
-    "max_drawdown_quote",
-    "max_drawdown_days",
-    "trades_lost",
-    "longest_losing_streak",
-    "exposure_pct",
-    "commission_paid",
-    "slippage_paid",
-    "ambiguous_exits",
-];
 
 /// A figure by which runs are ranked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +41,8 @@ impl Metric {
     }
 
     pub fn higher_is_better(self) -> bool {
-        !LESS.contains(&self.key)
+        // Nobody looks for as many losses as possible.
+        !figures::less_is_better(self.key) && self.key != "trades_lost"
     }
 
     /// Index among [`Metrics::KEYS`].

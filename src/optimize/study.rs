@@ -9,7 +9,7 @@ use crate::config::{ConfigError, Overrides};
 use crate::engine::{ColumnCache, Settings};
 use crate::job::{JobError, Market, Recipe, RecipeError, Setup};
 use crate::report::Metrics;
-use crate::script::{Parameters, Script};
+use crate::script::{Parameters, Script, ScriptError};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::sync::Arc;
@@ -190,6 +190,12 @@ impl<'a> Runner<'a> {
         // Overfitting is judged on the whole range only.
         let sums = (place.window == 0).then(|| ReturnSums::of(outcome.initial_balance, &outcome.equity));
         Ok(Figures::new(&metrics, sums))
+    }
+
+    /// The script with `parameters` in force.
+    pub fn prepared(mut self, parameters: &Parameters) -> Result<Script, ScriptError> {
+        self.script.prepare(parameters)?;
+        Ok(self.script)
     }
 
     /// One backtest of a combination on `rows`, starting with `balance` if given.

@@ -109,6 +109,11 @@ pub fn improved(key: &str, before: Option<f64>, after: Option<f64>) -> Option<bo
     Some((after > before) == (better == Higher))
 }
 
+/// Whether less of a figure is better.
+pub fn less_is_better(key: &str) -> bool {
+    of(key).is_some_and(|figure| figure.3 == Lower)
+}
+
 /// Decimal places of a figure, and the unit written behind it (empty: none).
 pub fn places(key: &str) -> (usize, &'static str) {
     match of(key).map_or(Number(3), |figure| figure.2) {

@@ -1,7 +1,7 @@
 //! `mista optimize merge`: shards of one search into the result that one machine gives.
 
-use super::finish::{self, finish};
 use super::Output;
+use super::finish::{self, finish};
 use crate::cli::{Exit, Failure};
 use crate::optimize::Study;
 use crate::optimize::trials::{Trials, foreign};

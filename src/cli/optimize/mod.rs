@@ -131,7 +131,8 @@ pub fn optimize(arguments: &OptimizeArguments) -> Result<(), Failure> {
 type Task<T> = (String, Result<T, Failure>);
 
 fn search(arguments: &OptimizeArguments) -> Result<(), Failure> {
-    let grids = GridFile::load(&arguments.grid).map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
+    let grids =
+        GridFile::load(&arguments.grid).map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
     let tasks = match &arguments.script {
         Some(script) => {
             let study = study(arguments, &grids, script, &arguments.job.overrides(), &mut BTreeMap::new())?;
@@ -164,7 +165,11 @@ fn search(arguments: &OptimizeArguments) -> Result<(), Failure> {
         let text = "stopped before all trials had been run; --resume goes on from here";
         return Err(Failure::new(Exit::Stopped, text));
     }
-    tracing::info!("{} trials in {:.1} s", grouped(progress.done() as f64, 0), started.elapsed().as_secs_f64());
+    tracing::info!(
+        "{} trials in {:.1} s",
+        grouped(progress.done() as f64, 0),
+        started.elapsed().as_secs_f64()
+    );
 
     if let Some(shard) = arguments.shard {
         for (file, ended) in files.iter().zip(&ended) {
@@ -317,7 +322,8 @@ fn study(
         metric: arguments.metric,
         min_trades: arguments.min_trades,
     };
-    if let (Search::Grid, Some(count)) = (search, plan.grid.len().filter(|count| *count > COMBINATIONS_MOST)) {
+    if let (Search::Grid, Some(count)) = (search, plan.grid.len().filter(|count| *count > COMBINATIONS_MOST))
+    {
         return Err(usage(format!(
             "{}: the grid of `{}` has {} combinations, more than the {} that are gone through one by one: take fewer values, or draw some with --search random --samples 1000",
             raw.place,
@@ -409,7 +415,10 @@ fn confirm(arguments: &OptimizeArguments, studies: &[&Study]) -> Result<(), Fail
         if threads == 1 { "" } else { "s" },
     );
     if !std::io::stdin().is_terminal() {
-        return Err(Failure::new(Exit::Usage, format!("that is {text}: say --yes to start it, or try fewer values")));
+        return Err(Failure::new(
+            Exit::Usage,
+            format!("that is {text}: say --yes to start it, or try fewer values"),
+        ));
     }
     complain(&format!("This is {text}. Start? [y/N]"));
     let mut answer = String::new();
@@ -453,7 +462,8 @@ fn in_words(seconds: f64) -> String {
 pub(super) fn interruptible() -> Result<Arc<AtomicBool>, Failure> {
     use signal_hook::consts::{SIGINT, SIGTERM};
     let stop = Arc::new(AtomicBool::new(false));
-    let failed = |error: std::io::Error| Failure::new(Exit::Failed, format!("cannot listen for signals: {error}"));
+    let failed =
+        |error: std::io::Error| Failure::new(Exit::Failed, format!("cannot listen for signals: {error}"));
     for signal in [SIGINT, SIGTERM] {
         signal_hook::flag::register_conditional_shutdown(signal, Exit::Stopped as i32, stop.clone())
             .map_err(failed)?;

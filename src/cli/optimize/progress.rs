@@ -85,7 +85,8 @@ impl<'a> Progress<'a> {
             let _ = write!(text, "\x1b[{}A\x1b[J", self.lines);
         }
         let mut shown = format!("{}\n", self.line());
-        if let (Some(study), Some(leader)) = (self.studies.get(self.current), self.leaders.get(self.current)) {
+        if let (Some(study), Some(leader)) = (self.studies.get(self.current), self.leaders.get(self.current))
+        {
             shown.push_str(&leaders(study, leader));
         }
         self.lines = shown.lines().count();
@@ -114,7 +115,11 @@ impl<'a> Progress<'a> {
             if !table.is_empty() {
                 let recipe = &study.plan.recipe;
                 let resumed = if work.done > 0 { ", since it was resumed" } else { "" };
-                let _ = write!(out, "\n{} {} {}{resumed}\n{table}", recipe.strategy, recipe.symbol, recipe.interval);
+                let _ = write!(
+                    out,
+                    "\n{} {} {}{resumed}\n{table}",
+                    recipe.strategy, recipe.symbol, recipe.interval
+                );
             }
         }
         out

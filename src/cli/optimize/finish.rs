@@ -1,0 +1,394 @@
+//! From trials to results: files, tables, JSON.
+
+use super::{Output, Task, study_stem};
+use crate::cli::{Exit, Failure, complain, print, write};
+use crate::job::Job;
+use crate::optimize::trials::Trials;
+use crate::optimize::{
+    BestParams, Findings, FindingsError, Runner, Study, overfitting_figures, page, search_in_words,
+    top_columns, walked_sentence,
+};
+use crate::report::figures;
+use crate::report::html::{BatchPage, Cell, Column, Script as ChartScript, batch_page, chart_script};
+use crate::report::number::grouped;
+use crate::report::{Metrics, NewFile};
+use crate::script::Parameters;
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+/// The chart library of a batch, beside its pages.
+pub const CHARTS: &str = "charts.js";
+
+/// Trials in the table.
+const SHOWN: usize = 10;
+
+/// A study whose results are written.
+pub struct Finished<'a> {
+    study: &'a Study,
+    findings: Findings,
+    params: BestParams,
+    parameters: Parameters,
+    /// What was written, and where.
+    files: Vec<(&'static str, PathBuf)>,
+}
+
+impl From<FindingsError> for Failure {
+    fn from(error: FindingsError) -> Self {
+        let exit = match error {
+            FindingsError::AllFailed { .. } | FindingsError::Run(_) => Exit::Script,
+            FindingsError::Trials(_) | FindingsError::Details(_) => Exit::Failed,
+        };
+        Failure::new(exit, error.to_string())
+    }
+}
+
+/// Reads the complete trials of a study and writes its results below `out`. `batch`: the page shares its chart
+/// library with others.
+pub fn finish<'a>(
+    study: &'a Study,
+    files: &[Trials],
+    out: &Path,
+    save_details: bool,
+    batch: bool,
+) -> Result<Finished<'a>, Failure> {
+    let failed = |error: &dyn std::fmt::Display| Failure::new(Exit::Failed, error.to_string());
+    let metric = study.plan.metric;
+    let stem = format!("{}_{}", metric.name(), study_stem(study));
+    let mut written = Vec::new();
+
+    let details = out.join("details").join(format!("{stem}.csv"));
+    let findings = match save_details {
+        true => {
+            let cannot = |error: std::io::Error| {
+                Failure::new(Exit::Failed, format!("cannot write {}: {error}", details.display()))
+            };
+            let mut file = NewFile::create(&details).map_err(cannot)?;
+            let findings = Findings::of(study, files, Some(&mut file as &mut dyn std::io::Write))?;
+            file.commit().map_err(cannot)?;
+            written.push(("details", details));
+            findings
+        }
+        false => Findings::of(study, files, None)?,
+    };
+
+    let runner = Runner::new(study).map_err(|error| failed(&error))?;
+    let mut parameters = study.parameters.clone();
+    study.plan.grid.apply(findings.best.number, &mut parameters).map_err(|error| failed(&error))?;
+    let script = runner.prepared(&parameters)?;
+    let mut job = Job::on(script, parameters.clone(), study.setup.clone());
+    let result = job.result()?;
+    if Metrics::KEYS.iter().any(|key| result.metrics.get(key).flatten() != findings.best.figures.get(key)) {
+        // Nothing known makes this happen; if something does, nobody may trade on it.
+        return Err(failed(&format!("{stem}: the best trial, run again, came out differently")));
+    }
+    let recipe = result.recipe();
+    let params = BestParams::of(study, &findings, recipe, &result.metrics);
+    let charts = if batch { ChartScript::Shared(CHARTS.to_owned()) } else { ChartScript::Inline };
+    let html = page(study, &findings, &result, &params, charts).map_err(|error| failed(&error))?;
+
+    let best = out.join(format!("{}_best_params_{}.yaml", metric.name(), study_stem(study)));
+    write(&best, params.text().map_err(|error| failed(&error))?)?;
+    let report = out.join("reports").join(format!("{stem}.html"));
+    write(&report, html)?;
+    written.insert(0, ("best parameters", best));
+    written.push(("report", report));
+    Ok(Finished { study, findings, params, parameters, files: written })
+}
+
+/// Prints what came of all tasks, and writes the index of a batch.
+pub fn report(tasks: &[Task<Finished<'_>>], output: &Output, batch: bool) -> Result<(), Failure> {
+    if batch {
+        write(&output.out.join("reports").join(CHARTS), chart_script())?;
+        write(&output.out.join("index.html"), index(tasks))?;
+    }
+    if output.json {
+        let value = match (batch, tasks) {
+            (false, [(_, Ok(finished))]) => finished.json()?,
+            _ => batch_json(tasks)?,
+        };
+        print(&format!("{value:#}\n"))?;
+    } else if !output.quiet {
+        for (_, finished) in tasks {
+            match finished {
+                Ok(finished) if !batch => print(&finished.text())?,
+                _ => {}
+            }
+        }
+        if batch {
+            print(&batch_text(tasks, output))?;
+        }
+    }
+    let failures: Vec<(&str, &Failure)> =
+        tasks.iter().filter_map(|(name, result)| Some((name.as_str(), result.as_ref().err()?))).collect();
+    match (batch, failures.as_slice()) {
+        (_, []) => Ok(()),
+        (false, [(_, failure)]) => Err((*failure).clone()),
+        (_, failures) => {
+            for (name, failure) in failures {
+                complain(&format!("failed: {name}: {}", failure.message));
+            }
+            let all = tasks.len();
+            Err(Failure::new(Exit::Failed, format!("{} of {all} tasks failed, see above", failures.len())))
+        }
+    }
+}
+
+impl Finished<'_> {
+    fn json(&self) -> Result<Value, Failure> {
+        let failed = |error: serde_json::Error| Failure::new(Exit::Failed, error.to_string());
+        let mut value = serde_json::to_value(&self.params).map_err(failed)?;
+        if let Some(object) = value.as_object_mut() {
+            let files = self.files.iter().map(|(what, path)| (what.replace(' ', "_"), json!(path)));
+            object.insert("files".into(), Value::Object(files.collect()));
+        }
+        Ok(value)
+    }
+
+    /// The result in at most 80 columns, paths excepted.
+    fn text(&self) -> String {
+        let (plan, findings) = (&self.study.plan, &self.findings);
+        let recipe = &plan.recipe;
+        let metric = plan.metric;
+        let (from, to) = crate::optimize::days(self.study.setup.candles(), self.study.setup.rows.clone());
+        let mut out = format!(
+            "{} · {} {} · {from} to {to} · {} candles\n",
+            recipe.strategy,
+            recipe.symbol,
+            recipe.interval,
+            grouped(recipe.candles as f64, 0)
+        );
+        let direction = if metric.higher_is_better() { "highest" } else { "lowest" };
+        let mut tried = format!(
+            "{} combinations ({}), looking for the {direction} {}",
+            grouped(findings.trials as f64, 0),
+            search_in_words(self.study),
+            figures::label(metric.key())
+        );
+        if findings.untraded > 0 {
+            let _ = write!(tried, "; {} never traded", grouped(findings.untraded as f64, 0));
+        }
+        if findings.failed > 0 {
+            let _ = write!(tried, "; {} failed", grouped(findings.failed as f64, 0));
+        }
+        let _ = writeln!(out, "{}\n", wrap(&tried, ""));
+        self.table(&mut out);
+        let _ = writeln!(out, "\nBEST");
+        for entry in self
+            .parameters
+            .entries()
+            .iter()
+            .filter(|entry| plan.grid.axes.iter().any(|axis| axis.name == entry.name))
+        {
+            let _ = writeln!(out, "  {:<28} {}", entry.name, entry.value);
+        }
+        let _ = writeln!(out, "\nIS IT TO BE BELIEVED?");
+        let _ = writeln!(out, "{}", wrap(&findings.sentence(), "  "));
+        for figure in overfitting_figures(findings) {
+            let _ = writeln!(out, "  {:<38}{:>6}", figure.name, figure.value);
+        }
+        if let Some(walked) = &findings.walked {
+            let _ = writeln!(out, "\nWALK-FORWARD");
+            let label = figures::label(metric.key());
+            let _ =
+                writeln!(out, "  {:<24}{:>18}{:>18}", "tested on", format!("{label} in"), "out of sample");
+            for step in &walked.steps {
+                let (from, to) = crate::optimize::days(self.study.setup.candles(), step.window.test.clone());
+                let text = |x| figures::text(metric.key(), x);
+                let _ = writeln!(
+                    out,
+                    "  {:<24}{:>18}{:>18}",
+                    format!("{from} {to}"),
+                    text(step.in_sample),
+                    text(step.out_of_sample)
+                );
+            }
+            let _ = writeln!(out, "{}", wrap(&walked_sentence(self.study, walked), "  "));
+        }
+        out.push('\n');
+        for (what, path) in &self.files {
+            let _ = writeln!(out, "{what:<16} {}", path.display());
+        }
+        let best = self.files.first().map(|(_, path)| path.display().to_string()).unwrap_or_default();
+        let _ = writeln!(out, "next:  mista forward-test {best}");
+        out
+    }
+
+    /// The best trials: figures, then the parameters that differ among them.
+    fn table(&self, out: &mut String) {
+        let grid = &self.study.plan.grid;
+        let shown = &self.findings.top[..self.findings.top.len().min(SHOWN)];
+        let keys: Vec<&str> = top_columns(self.study.plan.metric.key()).into_iter().take(4).collect();
+        let labels: Vec<Vec<String>> = shown.iter().map(|found| grid.labels(found.number)).collect();
+        let mut heads = vec!["#".to_owned()];
+        heads.extend(keys.iter().map(|key| figures::label(key).to_owned()));
+        let mut rows: Vec<Vec<String>> = shown
+            .iter()
+            .enumerate()
+            .map(|(index, found)| {
+                let figures = keys.iter().map(|key| figures::text(key, found.figures.get(key)));
+                std::iter::once((index + 1).to_string()).chain(figures).collect()
+            })
+            .collect();
+        for (axis, name) in grid.axes.iter().map(|axis| axis.name.as_str()).enumerate() {
+            let differs = labels.iter().any(|row| row[axis] != labels[0][axis]);
+            if !differs && labels.len() > 1 {
+                continue;
+            }
+            let width = |heads: &[String], rows: &[Vec<String>]| -> usize {
+                let column = |index: usize| {
+                    rows.iter()
+                        .map(|row| row[index].chars().count())
+                        .max()
+                        .unwrap_or(0)
+                        .max(heads[index].chars().count())
+                };
+                (0..heads.len()).map(|index| column(index) + 2).sum()
+            };
+            heads.push(name.to_owned());
+            for (row, labels) in rows.iter_mut().zip(&labels) {
+                row.push(labels[axis].clone());
+            }
+            if width(&heads, &rows) > 80 {
+                heads.pop();
+                rows.iter_mut().for_each(|row| drop(row.pop()));
+                break;
+            }
+        }
+        columns(out, &heads, &rows);
+    }
+}
+
+/// Right-aligned columns, two spaces apart.
+fn columns(out: &mut String, heads: &[String], rows: &[Vec<String>]) {
+    let width = |index: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(index));
+        cells.chain([&heads[index]]).map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    for row in std::iter::once(heads).chain(rows.iter().map(Vec::as_slice)) {
+        let cells: Vec<String> = row
+            .iter()
+            .enumerate()
+            .map(|(index, cell)| format!("{cell:>width$}", width = width(index)))
+            .collect();
+        let _ = writeln!(out, "{}", cells.join("  ").trim_end());
+    }
+}
+
+fn wrap(text: &str, indent: &str) -> String {
+    let options = textwrap::Options::new(80).initial_indent(indent).subsequent_indent(indent);
+    textwrap::fill(text, options)
+}
+
+fn batch_text(tasks: &[Task<Finished<'_>>], output: &Output) -> String {
+    let heads = ["task", "trials", "best", "DSR", "PBO", "plateau", "verdict"].map(str::to_owned);
+    let two = |x: Option<f64>| x.map_or_else(|| "—".to_owned(), |x| grouped(x, 2));
+    let row = |(name, result): &Task<Finished<'_>>| match result {
+        Ok(finished) => {
+            let (metric, o) = (finished.study.plan.metric, &finished.findings.overfitting);
+            vec![
+                name.clone(),
+                grouped(finished.findings.trials as f64, 0),
+                figures::text(metric.key(), finished.params.value),
+                two(o.dsr),
+                two(o.pbo),
+                two(o.plateau),
+                finished.findings.verdict.word().to_owned(),
+            ]
+        }
+        Err(_) => vec![
+            name.clone(),
+            String::new(),
+            String::new(),
+            String::new(),
+            String::new(),
+            String::new(),
+            "failed".to_owned(),
+        ],
+    };
+    let mut out = String::new();
+    if let Some((_, Ok(finished))) = tasks.iter().find(|(_, result)| result.is_ok()) {
+        let _ = writeln!(out, "best by {}\n", figures::label(finished.study.plan.metric.key()));
+    }
+    columns(&mut out, &heads, &tasks.iter().map(row).collect::<Vec<_>>());
+    let _ = writeln!(out, "\nindex            {}", output.out.join("index.html").display());
+    let _ = writeln!(out, "next:  mista forward-test --all");
+    out
+}
+
+fn batch_json(tasks: &[Task<Finished<'_>>]) -> Result<Value, Failure> {
+    let mut results = Vec::new();
+    let mut failed = Vec::new();
+    for (name, result) in tasks {
+        match result {
+            Ok(finished) => results.push(finished.json()?),
+            Err(failure) => failed.push(json!({ "task": name, "reason": failure.message })),
+        }
+    }
+    Ok(json!({ "results": results, "failed": failed }))
+}
+
+const COLUMNS: [Column<'static>; 9] = [
+    Column::text("Task"),
+    Column::text("Trained"),
+    Column::number("Trials"),
+    Column::number("Best").hint("the metric of the best trial, in-sample"),
+    Column::number("Return").hint("of the best trial, in-sample"),
+    Column::number("DSR").hint("deflated Sharpe ratio: 0.95 or more stands out of what luck gives"),
+    Column::number("PBO").hint("probability of backtest overfitting: the lower the better"),
+    Column::number("Plateau").hint("median of the neighbours in the grid, of the best's value"),
+    Column::text("Verdict"),
+];
+
+fn index(tasks: &[Task<Finished<'_>>]) -> String {
+    let three = |x: Option<f64>| Cell::number(x.map_or_else(|| "—".to_owned(), |x| grouped(x, 3)), x);
+    let row = |(name, result): &Task<Finished<'_>>| {
+        let finished = result.as_ref().ok()?;
+        let (metric, o) = (finished.study.plan.metric.key(), &finished.findings.overfitting);
+        let report = finished.files.last().and_then(|(_, path)| path.file_name());
+        let report = format!("reports/{}", report.unwrap_or_default().to_string_lossy());
+        let setup = &finished.study.setup;
+        let total = finished.params.promised("return_pct");
+        Some(vec![
+            Cell::link(name.as_str(), report),
+            Cell::period(&crate::optimize::days(setup.candles(), setup.rows.clone())),
+            Cell::number(grouped(finished.findings.trials as f64, 0), Some(finished.findings.trials as f64)),
+            Cell::number(figures::text(metric, finished.params.value), finished.params.value),
+            Cell::number(figures::text("return_pct", total), total),
+            three(o.dsr),
+            three(o.pbo),
+            three(o.plateau),
+            Cell::verdict(finished.findings.verdict.word()),
+        ])
+    };
+    let rows: Vec<Vec<Cell>> = tasks.iter().filter_map(row).collect();
+    let failed = tasks
+        .iter()
+        .filter_map(|(name, result)| Some((name.clone(), result.as_ref().err()?.message.clone())));
+    let metric = tasks.iter().find_map(|(_, result)| Some(result.as_ref().ok()?.study.plan.metric.key()));
+    let count = |word: &str| {
+        let of = |(_, result): &&Task<Finished<'_>>| {
+            result.as_ref().is_ok_and(|f| f.findings.verdict.word() == word)
+        };
+        tasks.iter().filter(of).count()
+    };
+    let sentence = format!(
+        "{} sound, {} doubtful, {} overfit, {} with nothing to show, by the judgement of each page.",
+        count("sound"),
+        count("doubtful"),
+        count("overfit"),
+        count("nothing")
+    );
+    batch_page(&BatchPage {
+        title: "Optimizations",
+        facts: metric.map(|metric| format!("best by {}", figures::label(metric))).into_iter().collect(),
+        sentence,
+        columns: COLUMNS.to_vec(),
+        rows,
+        failed: failed.collect(),
+        settings: Vec::new(),
+        provenance: vec![("mista".into(), env!("CARGO_PKG_VERSION").into())],
+        warnings: Vec::new(),
+        capsule: String::new(),
+    })
+}
