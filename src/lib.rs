@@ -8,7 +8,8 @@
 //! | L1 | [`indicators`] | streaming indicators and their registry |
 //! | L2 | [`engine`] | the core: events in, commands out; the deciders and the loop over candles |
 //! | L3 | [`script`], [`venues`] | strategies as Rhai scripts; where orders go |
-//! | L4 | [`backtest`], [`data`], [`config`], [`report`], [`job`] | engine + venue → result; files in, pages out |
+//! | L4 | [`backtest`], [`job`], [`data`], [`config`], [`report`] | engine + venue → result; files in, pages out |
+//! | L4 | [`optimize`], [`forward_test`] | many results: the best parameters, and what became of them |
 //! | L5 | [`cli`] | one file per verb |
 //!
 //! Invariants, each kept by a test:
@@ -25,6 +26,7 @@ pub mod cli;
 pub mod config;
 pub mod data;
 pub mod engine;
+pub mod forward_test;
 pub mod indicators;
 pub mod job;
 pub mod model;

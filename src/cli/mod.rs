@@ -3,11 +3,13 @@
 mod api;
 mod arguments;
 mod check;
+mod forward_test;
 mod new;
 mod optimize;
 mod outputs;
 mod run;
 mod series;
+mod verify;
 mod watch;
 
 use crate::job::JobError;
@@ -101,6 +103,10 @@ enum Verb {
     New(new::NewArguments),
     /// Search a script's parameters, and judge what was found
     Optimize(Box<optimize::OptimizeArguments>),
+    /// Run best parameters on later candles: promised against delivered
+    ForwardTest(forward_test::ForwardTestArguments),
+    /// Run a result again, and say whether it still is the same
+    Verify(verify::VerifyArguments),
     /// Print what scripts can use, and write strategies/api.d.rhai
     Api(api::ApiArguments),
     /// Write indicators as columns of a CSV file
@@ -149,6 +155,8 @@ fn arguments_to_exit() -> ExitCode {
         Verb::Check(arguments) => check::check(&arguments),
         Verb::New(arguments) => new::new(&arguments),
         Verb::Optimize(arguments) => optimize::optimize(&arguments),
+        Verb::ForwardTest(arguments) => forward_test::forward_test(&arguments),
+        Verb::Verify(arguments) => verify::verify(&arguments),
         Verb::Api(arguments) => api::api(&arguments),
         Verb::Series(arguments) => series::series(&arguments),
     };

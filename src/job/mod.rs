@@ -8,9 +8,12 @@
 
 mod recipe;
 mod result;
+mod verify;
 
 pub use recipe::{Recipe, RecipeError};
 pub use result::{DIGITS, PageOptions, RunResult, parameter_rows, provenance, sha256};
+
+pub use verify::{Capsule, VerifyError};
 
 use crate::backtest::{Backtest, Outcome, Trace};
 use crate::config::{BacktestRunConfig, ConfigError, Overrides};

@@ -19,6 +19,7 @@ use crate::optimize::{
 use crate::report::number::grouped;
 use crate::script::Script;
 use clap::{Args, Subcommand, ValueEnum};
+pub use finish::CHARTS;
 use finish::{Finished, finish};
 use merge::MergeArguments;
 use progress::Progress;
@@ -176,7 +177,9 @@ fn search(arguments: &OptimizeArguments) -> Result<(), Failure> {
             if let Ended::Failed(error) = ended {
                 return Err(Failure::new(Exit::Failed, error.clone()));
             }
-            print(&format!("shard {shard} written to {}\n", file.path.display()))?;
+            if !arguments.output.quiet {
+                print(&format!("shard {shard} written to {}\n", file.path.display()))?;
+            }
         }
         return Ok(());
     }
