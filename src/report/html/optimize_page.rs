@@ -242,7 +242,8 @@ pub fn optimize_page(page: &OptimizePage) -> String {
 }
 
 fn mapped(page: &OptimizePage) -> bool {
-    maps(page).next().is_some() || line(page).is_some()
+    let values = page.heat.iter().flat_map(|heat| &heat.values).chain(&page.line);
+    values.flatten().next().is_some() && (maps(page).next().is_some() || line(page).is_some())
 }
 
 fn header(out: &mut String, page: &OptimizePage) {
@@ -289,7 +290,8 @@ fn found(page: &OptimizePage) -> String {
 }
 
 fn best(out: &mut String, page: &OptimizePage) {
-    out.push_str("<section id=\"best\">\n<h2>Best parameters</h2>\n<div class=\"tables wide\">\n");
+    let title = if page.best.is_empty() { "Search" } else { "Best parameters" };
+    let _ = writeln!(out, "<section id=\"best\">\n<h2>{title}</h2>\n<div class=\"tables wide\">");
     parts::parameters(out, "Parameters of the best trial", &page.best);
     let way = if page.higher_is_better { "highest" } else { "lowest" };
     pairs(
@@ -374,9 +376,8 @@ fn walk_forward(out: &mut String, page: &OptimizePage) {
         Html(&walk.sentence)
     );
     let metric = figures::label(page.metric);
-    let [inside, outside] = ["in-sample", "out-of-sample"].map(|sample| format!("{metric}, {sample}"));
     let mut columns = vec![Column::number("#"), Column::text("Trained"), Column::text("Tested")];
-    columns.extend([Column::number(&inside), Column::number(&outside)]);
+    columns.extend(["In-sample", "Out-of-sample"].map(|sample| Column::number(sample).below(metric)));
     columns.extend(page.axes.iter().map(|axis| Column::number(&axis.name)));
     let rows = walk.windows.iter().enumerate().map(|(index, window)| {
         let mut row = vec![

@@ -338,7 +338,7 @@ fn a_search_that_found_nothing_has_a_page() {
     });
     keep("optimize_nothing.html", &html);
     assert!(html.contains("Nothing found") && html.contains("None of 0 trials has a Sharpe ratio."));
-    for gone in ["id=\"distribution\"", "id=\"equity\"", "id=\"trials\"", "class=\"cards\""] {
+    for gone in ["id=\"map\"", "id=\"distribution\"", "id=\"equity\"", "id=\"trials\"", "class=\"cards\""] {
         assert!(!html.contains(gone), "{gone}");
     }
     // Axes that are not there, and values that do not fill a map.

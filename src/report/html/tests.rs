@@ -360,7 +360,7 @@ fn a_forward_test_says_what_was_promised() {
     let (_, section) = html.split_once("<section id=\"promised\" class=\"verdict doubt\"").unwrap();
     let (section, _) = section.split_once("</section>").unwrap();
     for text in [
-        "<time>2018-01-01</time> to <time>2021-12-31</time>",
+        "Promised in training, from 2018-01-01 to 2021-12-31",
         "-28.55\u{a0}pp <em>worse</em>",
         "+6.70\u{a0}pp <em>worse</em>",
         "+0.22 <em>better</em>",
