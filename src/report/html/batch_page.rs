@@ -88,3 +88,7 @@ fn failed(out: &mut String, page: &BatchPage) {
     }
     out.push_str("</dl>\n</section>\n");
 }
+
+#[cfg(test)]
+#[path = "batch_tests.rs"]
+mod tests;

@@ -45,7 +45,9 @@ impl Document<'_> {
         };
         let mut out = String::with_capacity(library.len() + (2 << 20));
         self.head(&mut out);
-        out.push_str("<body>\n<main>\n");
+        // A page without charts is one wide table.
+        let class = if self.charts.is_none() { " class=\"wide\"" } else { "" };
+        let _ = writeln!(out, "<body>\n<main{class}>");
         sections(&mut out);
         out.push_str("</main>\n");
         if !self.capsule.is_empty() {

@@ -26,9 +26,10 @@ impl fmt::Display for Html<'_> {
     }
 }
 
-/// Escaped text as a string: the chart library reads names and hover texts as a little HTML of its own.
+/// Escaped text as a string: the chart library reads names and hover texts as a little HTML of its own, which
+/// knows quotation marks by number only.
 pub fn html(text: &str) -> String {
-    Html(text).to_string()
+    Html(text).to_string().replace("&quot;", "&#34;")
 }
 
 /// `value` as JSON that cannot end the script element it stands in, nor open a comment there.
@@ -66,9 +67,10 @@ mod tests {
     fn nothing_breaks_out() {
         let hostile = "</script><!--<script>alert(\"1\")</script>&amp;'\u{1b}\u{0}";
         assert_eq!(
-            html(hostile),
+            Html(hostile).to_string(),
             "&lt;/script&gt;&lt;!--&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&amp;amp;&#39;\u{fffd}\u{fffd}"
         );
+        assert_eq!(html("a \"b\""), "a &#34;b&#34;");
         let text = json(&hostile);
         assert!(!text.contains(['<', '>', '&']), "{text}");
         assert_eq!(serde_json::from_str::<String>(&text).unwrap(), hostile);

@@ -242,7 +242,8 @@ pub fn optimize_page(page: &OptimizePage) -> String {
 }
 
 fn mapped(page: &OptimizePage) -> bool {
-    maps(page).next().is_some() || line(page).is_some()
+    let values = page.heat.iter().flat_map(|heat| &heat.values).chain(&page.line);
+    values.flatten().next().is_some() && (maps(page).next().is_some() || line(page).is_some())
 }
 
 fn header(out: &mut String, page: &OptimizePage) {
@@ -289,7 +290,8 @@ fn found(page: &OptimizePage) -> String {
 }
 
 fn best(out: &mut String, page: &OptimizePage) {
-    out.push_str("<section id=\"best\">\n<h2>Best parameters</h2>\n<div class=\"tables wide\">\n");
+    let title = if page.best.is_empty() { "Search" } else { "Best parameters" };
+    let _ = writeln!(out, "<section id=\"best\">\n<h2>{title}</h2>\n<div class=\"tables wide\">");
     parts::parameters(out, "Parameters of the best trial", &page.best);
     let way = if page.higher_is_better { "highest" } else { "lowest" };
     pairs(
@@ -374,18 +376,17 @@ fn walk_forward(out: &mut String, page: &OptimizePage) {
         Html(&walk.sentence)
     );
     let metric = figures::label(page.metric);
-    let [inside, outside] = ["in-sample", "out-of-sample"].map(|sample| format!("{metric}, {sample}"));
     let mut columns = vec![Column::number("#"), Column::text("Trained"), Column::text("Tested")];
+    columns.extend(["In-sample", "Out-of-sample"].map(|sample| Column::number(sample).below(metric)));
     columns.extend(page.axes.iter().map(|axis| Column::number(&axis.name)));
-    columns.extend([Column::number(&inside), Column::number(&outside)]);
     let rows = walk.windows.iter().enumerate().map(|(index, window)| {
         let mut row = vec![
             Cell::text((index + 1).to_string()),
             Cell::period(&window.trained),
             Cell::period(&window.tested),
         ];
-        row.extend(parameters(page, &window.parameters));
         row.extend([figure(page.metric, window.in_sample), figure(page.metric, window.out_of_sample)]);
+        row.extend(parameters(page, &window.parameters));
         row
     });
     table::table(out, "Windows of the walk-forward", "grid", &columns, &rows.collect::<Vec<_>>());
@@ -411,18 +412,27 @@ fn top(out: &mut String, page: &OptimizePage) {
         count(page.trials),
     );
     let mut columns = vec![Column::number("#")];
-    columns.extend(page.axes.iter().map(|axis| Column::number(&axis.name)));
     columns.extend(page.top_columns.iter().map(|key| Column::number(figures::label(key))));
+    columns.extend(page.axes.iter().map(|axis| Column::number(&axis.name)));
+    parameters_second(&mut columns, page);
     let rows = page.top.iter().map(|trial| {
         let mut row = vec![Cell::text(trial.rank.to_string())];
+        let values = trial.values.iter().copied().chain(std::iter::repeat(None));
+        row.extend(page.top_columns.iter().zip(values).map(|(key, value)| figure(key, value)));
         row.extend(parameters(page, &trial.parameters));
-        let none = None;
-        let values = trial.values.iter().chain(std::iter::repeat(&none));
-        row.extend(page.top_columns.iter().zip(values).map(|(key, &value)| figure(key, value)));
+        parameters_second(&mut row, page);
         row
     });
     table::table(out, "Best trials", "grid", &columns, &rows.collect::<Vec<_>>());
     out.push_str("</section>\n");
+}
+
+/// Rank, figures, parameters: the parameters move behind the first figure, by which the trials are ranked. So it
+/// is in sight on a phone.
+fn parameters_second<T>(row: &mut [T], page: &OptimizePage) {
+    if let (Some(rest), Some(others)) = (row.get_mut(2..), page.top_columns.len().checked_sub(1)) {
+        rest.rotate_left(others);
+    }
 }
 
 /// A cell for each axis, sorted as the grid is: values may be words.
@@ -437,3 +447,7 @@ fn parameters(page: &OptimizePage, values: &[String]) -> impl Iterator<Item = Ce
 fn figure(key: &str, value: Option<f64>) -> Cell {
     Cell::number(figures::text(key, value), value)
 }
+
+#[cfg(test)]
+#[path = "optimize_tests.rs"]
+mod tests;

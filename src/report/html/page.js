@@ -1,14 +1,7 @@
 // Draws a run's charts in the page's colours and width, and links their time axes.
-const root = document.documentElement;
-const data = JSON.parse(document.getElementById('data').textContent);
-const charts = ['price', 'equity', 'drawdown'].map(kind => ({ kind, div: document.getElementById('chart-' + kind) }));
+const charts = places(['price', 'equity', 'drawdown']);
+if (!ready(charts)) return;
 const logScale = document.getElementById('log-scale');
-const coarse = matchMedia('(pointer: coarse)').matches;
-
-if (typeof Plotly === 'undefined') {
-  for (const { div } of charts) div.innerHTML = '<p>The chart library is missing: keep it beside this page.</p>';
-  return;
-}
 
 // All charts show the same time, so that what is above each other happened together.
 const closes = data.equity[data.equity.length - 1].x, opens = data.price[0].x;
@@ -25,15 +18,10 @@ const SHAPES = {
   time_stop: 'square', max_loss: 'hourglass', end_of_data: 'pentagon'
 };
 
-function palette() {
-  const style = getComputedStyle(root);
-  return name => style.getPropertyValue('--' + name).trim();
-}
-
 // A trace as it came, in the colours of what it is.
 function painted(trace, colour, lines, size) {
   const t = Object.assign({}, trace);
-  const line = (name, width, more) => { t.line = Object.assign({}, trace.line, { color: colour(name), width }, more); };
+  const line = (name, width, more) => Object.assign(t, lined(trace, colour(name), width, more));
   const marker = (name, symbol) => {
     t.marker = { color: colour(name), symbol, size, opacity: size > 4 ? 1 : 0.55, line: { color: colour('panel'), width: size > 4 ? 1 : 0 } };
   };
@@ -44,9 +32,8 @@ function painted(trace, colour, lines, size) {
     t.decreasing = { line: { color: colour('down'), width: 1 }, fillcolor: colour('down') };
     return t;
   }
+  if (CURVES[t.meta]) return curve(t, colour);
   switch (t.meta) {
-    case 'equity': line('accent', 1.8); break;
-    case 'hold': line('hold', 1.3, { dash: 'dot' }); break;
     case 'drawdown':
       line('down', 1.2);
       t.fill = 'tozeroy';
@@ -67,37 +54,19 @@ function painted(trace, colour, lines, size) {
   return t;
 }
 
-function axis(colour, more) {
-  return Object.assign({
-    gridcolor: colour('grid'), zerolinecolor: colour('rule'), linecolor: colour('rule'), tickcolor: colour('rule'),
-    fixedrange: false
-  }, more);
-}
-
 function layout(kind, traces, colour, width) {
-  const narrow = width < 560;
+  const narrow = isNarrow(width);
   const panes = kind === 'price' ? data.panes : [];
   const base = { price: narrow ? 350 : 480, equity: narrow ? 260 : 310, drawdown: narrow ? 180 : 190 }[kind];
   const pane = narrow ? 100 : 120;
-  // On a phone the legend goes below the chart: the tools need the room above.
   const named = kind === 'drawdown' ? 0 : traces.filter(t => t.showlegend !== false && t.type !== 'candlestick').length;
-  const below = narrow ? Math.ceil(named / 2.4) * 26 : 0;
+  const below = legendRoom(width, named);
   const height = base + panes.length * pane + below;
   const share = panes.length * pane / (base + panes.length * pane);
   const unit = { price: '', equity: '', drawdown: '%' }[kind];
-  const result = {
-    width, height,
-    paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)',
-    font: { family: getComputedStyle(document.body).fontFamily, size: narrow ? 11 : 12, color: colour('muted') },
+  const result = frame(colour, width, height, {
     margin: { l: 10, r: narrow ? 52 : 66, t: narrow || kind === 'drawdown' ? 34 : 10, b: 40 + below },
-    modebar: { bgcolor: 'rgba(0,0,0,0)', color: colour('hold'), activecolor: colour('ink') },
-    dragmode: coarse ? false : 'zoom',
     hovermode: kind === 'price' ? 'closest' : 'x unified',
-    hoverlabel: { bgcolor: colour('panel'), bordercolor: colour('rule'), font: { color: colour('ink') }, align: 'left' },
-    legend: Object.assign({
-      uirevision: 'keep', itemsizing: 'constant', orientation: 'h', x: 0, xanchor: 'left', yanchor: 'bottom',
-      bgcolor: 'rgba(0,0,0,0)', font: { color: colour('ink') }
-    }, narrow ? { y: 0, yref: 'container' } : { y: 1.01 }),
     showlegend: kind !== 'drawdown',
     xaxis: axis(colour, {
       type: 'date', range: view, rangeslider: { visible: false }, anchor: panes.length ? 'y' + (panes.length + 1) : 'y',
@@ -108,7 +77,7 @@ function layout(kind, traces, colour, width) {
       type: logged(kind) ? 'log' : 'linear', range: box && box.kind === kind ? box.range : inView(kind, traces, 'y')
     }),
     annotations: []
-  };
+  });
   panes.forEach((name, index) => {
     const step = share / panes.length;
     const top = share - index * step;
@@ -122,12 +91,6 @@ function layout(kind, traces, colour, width) {
   });
   return result;
 }
-
-const config = {
-  displaylogo: false, responsive: false, scrollZoom: false, doubleClick: 'reset',
-  displayModeBar: coarse ? true : 'hover',
-  modeBarButtonsToRemove: ['select2d', 'lasso2d', 'autoScale2d']
-};
 
 // Detailed columns in place of thinned ones, where the view is narrow enough.
 function traces(kind, colour) {
@@ -230,7 +193,7 @@ function milliseconds(time) {
   return typeof time === 'number' ? time : Date.parse((time.length > 10 ? time.replace(' ', 'T') : time + 'T00:00:00') + 'Z');
 }
 
-draw();
+redrawn(draw);
 link();
 logScale.addEventListener('change', () => { box = null; draw(); });
 document.addEventListener('click', event => {
@@ -242,13 +205,3 @@ document.addEventListener('click', event => {
   show([from - air, to + air]);
   document.getElementById('charts').scrollIntoView();
 });
-matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => draw());
-let width = innerWidth, waiting;
-addEventListener('resize', () => {
-  if (innerWidth === width) return;
-  width = innerWidth;
-  clearTimeout(waiting);
-  waiting = setTimeout(() => draw(), 120);
-});
-addEventListener('beforeprint', () => { root.classList.add('printing'); draw(680); });
-addEventListener('afterprint', () => { root.classList.remove('printing'); draw(); });

@@ -84,9 +84,13 @@ pub fn chart(out: &mut String, id: &str, label: &str) {
 pub const NO_SCRIPT: &str =
     "<noscript><p class=\"note\">The charts need JavaScript; everything else does not.</p></noscript>\n";
 
-/// A table of two columns; several stand side by side where there is room.
+/// A table of two columns, its caption empty for none; several stand side by side where there is room.
 pub fn pairs<'a>(out: &mut String, caption: &str, rows: impl IntoIterator<Item = (&'a str, String)>) {
-    let _ = writeln!(out, "<table class=\"pairs\">\n<caption>{caption}</caption>\n<tbody>");
+    out.push_str("<table class=\"pairs\">\n");
+    if !caption.is_empty() {
+        let _ = writeln!(out, "<caption>{caption}</caption>");
+    }
+    out.push_str("<tbody>\n");
     for (name, value) in rows {
         let _ = writeln!(
             out,
@@ -125,10 +129,11 @@ pub fn parameters(out: &mut String, caption: &str, rows: &[ParameterRow]) {
 /// The section of settings, with the parameters where the page has them nowhere else.
 pub fn setup(out: &mut String, title: &str, rows: &[ParameterRow], settings: &[(String, String)]) {
     let _ = writeln!(out, "<section id=\"setup\">\n<h2>{title}</h2>\n<div class=\"tables wide\">");
+    let caption = if rows.is_empty() { "" } else { "Settings of the run" };
     parameters(out, "Parameters of the script", rows);
     if !settings.is_empty() {
         let rows = settings.iter().map(|(name, value)| (name.as_str(), value.clone()));
-        pairs(out, "Settings of the run", rows);
+        pairs(out, caption, rows);
     }
     out.push_str("</div>\n</section>\n");
 }

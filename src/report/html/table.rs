@@ -7,8 +7,8 @@ use std::fmt::Write;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Column<'a> {
     pub label: &'a str,
-    /// A word above the heads of neighbours that share it; empty for none.
-    pub group: &'a str,
+    /// What the second line of its cells is, for the second line of its head; empty for none.
+    pub below: &'a str,
     /// Sorts as numbers, and stands at the right.
     pub number: bool,
     /// What the column means, shown on hovering; empty for none.
@@ -17,19 +17,19 @@ pub struct Column<'a> {
 
 impl<'a> Column<'a> {
     pub const fn text(label: &'a str) -> Column<'a> {
-        Column { label, group: "", number: false, hint: "" }
+        Column { label, below: "", number: false, hint: "" }
     }
 
     pub const fn number(label: &'a str) -> Column<'a> {
-        Column { label, group: "", number: true, hint: "" }
+        Column { label, below: "", number: true, hint: "" }
     }
 
     pub const fn hint(self, hint: &'a str) -> Column<'a> {
         Column { hint, ..self }
     }
 
-    pub const fn group(self, group: &'a str) -> Column<'a> {
-        Column { group, ..self }
+    pub const fn below(self, below: &'a str) -> Column<'a> {
+        Column { below, ..self }
     }
 }
 
@@ -69,6 +69,8 @@ impl Tone {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Cell {
     pub text: String,
+    /// A second, quieter line; empty for none.
+    pub below: String,
     /// What a column of numbers sorts by, where that cannot be read from the text. Cells without a number
     /// come last.
     pub key: Option<f64>,
@@ -87,6 +89,10 @@ impl Cell {
     /// A number as `text`, sorted by its exact value.
     pub fn number(text: impl Into<String>, key: Option<f64>) -> Cell {
         Cell { key, ..Cell::text(text) }
+    }
+
+    pub fn below(self, below: impl Into<String>) -> Cell {
+        Cell { below: below.into(), ..self }
     }
 
     /// Two dates, one below the other.
@@ -132,17 +138,6 @@ pub fn open(out: &mut String, label: &str, class: &str, columns: &[Column]) {
         "<div class=\"scroll{tall}\" role=\"region\" aria-label=\"{label}\" tabindex=\"0\">\n\
          <table class=\"{class}\">\n<caption class=\"unseen\">{label}</caption>\n<thead>"
     );
-    if columns.iter().any(|column| !column.group.is_empty()) {
-        out.push_str("<tr class=\"groups\">");
-        for group in columns.chunk_by(|a, b| a.group == b.group) {
-            let (name, span) = (group.first().map_or("", |column| column.group), group.len());
-            let _ = match name {
-                "" => write!(out, "<td colspan=\"{span}\"></td>"),
-                name => write!(out, "<th scope=\"colgroup\" colspan=\"{span}\">{}</th>", Html(name)),
-            };
-        }
-        out.push_str("</tr>\n");
-    }
     out.push_str("<tr>");
     for column in columns {
         let class = if column.number { "n" } else { "" };
@@ -150,10 +145,10 @@ pub fn open(out: &mut String, label: &str, class: &str, columns: &[Column]) {
             "" => String::new(),
             hint => format!(" title=\"{}\"", Html(hint)),
         };
+        let (label, below) = (Html(column.label), small(column.below));
         let _ = write!(
             out,
-            "<th scope=\"col\" class=\"{class}\"{hint}><button type=\"button\">{}</button></th>",
-            Html(column.label)
+            "<th scope=\"col\" class=\"{class}\"{hint}><button type=\"button\">{label}{below}</button></th>"
         );
     }
     out.push_str("</tr></thead>\n<tbody>\n");
@@ -161,6 +156,10 @@ pub fn open(out: &mut String, label: &str, class: &str, columns: &[Column]) {
 
 pub fn close(out: &mut String) {
     out.push_str("</tbody>\n</table>\n</div>\n");
+}
+
+fn small(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!("<small>{}</small>", Html(text)) }
 }
 
 fn cell(out: &mut String, index: usize, column: &Column, cell: &Cell) {
@@ -185,5 +184,5 @@ fn cell(out: &mut String, index: usize, column: &Column, cell: &Cell) {
         (None, true) => write!(out, "<span class=\"badge {}\">{text}</span>", cell.tone.class()),
         (None, false) => write!(out, "{text}"),
     };
-    let _ = write!(out, "</{tag}>");
+    let _ = write!(out, "{}</{tag}>", small(&cell.below));
 }

@@ -6,22 +6,22 @@ use crate::model::{Candle, Direction, EntryReason, ExitReason, HOUR_MS, Interval
 use crate::report::{warnings, write_atomic};
 use std::path::Path;
 
-const HOSTILE: &str = "</script><script>alert(1)</script><!-- <img src=x onerror=alert(2)> \"'&";
+pub const HOSTILE: &str = "</script><script>alert(1)</script><!-- <img src=x onerror=alert(2)> \"'&";
 
 /// A generator that gives the same numbers everywhere: no dependency for a test's noise.
-struct Noise(u64);
+pub struct Noise(pub u64);
 
 impl Noise {
     /// Uniform in [0, 1).
-    fn next(&mut self) -> f64 {
+    pub fn next(&mut self) -> f64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 11) as f64 / (1u64 << 53) as f64
     }
 }
 
-struct Run {
-    candles: Candles,
-    outcome: Outcome,
+pub struct Run {
+    pub candles: Candles,
+    pub outcome: Outcome,
     fast: Vec<f64>,
     slow: Vec<f64>,
     rsi: Vec<f64>,
@@ -60,7 +60,7 @@ fn mean(values: &[f64], period: usize) -> Vec<f64> {
 }
 
 /// In and out by a crossing of two means, with a stop: enough to look like a run.
-fn run(rows: usize, period: usize, note: &str) -> Run {
+pub fn run(rows: usize, period: usize, note: &str) -> Run {
     let candles = candles(rows);
     let (fast, slow) = (mean(&candles.close, period), mean(&candles.close, period * 3));
     let rsi = (0..rows).map(|row| 50.0 + 45.0 * (row as f64 / 90.0).sin()).collect();
@@ -141,16 +141,21 @@ fn run(rows: usize, period: usize, note: &str) -> Run {
 }
 
 fn build(run: &Run, name: &str, note: &str, script: Script) -> String {
+    build_promised(run, name, note, script, None, "")
+}
+
+fn build_promised(
+    run: &Run,
+    name: &str,
+    note: &str,
+    script: Script,
+    promised: Option<Promised>,
+    capsule: &str,
+) -> String {
     let metrics = Metrics::of(&run.outcome, &run.candles);
     let hour: Interval = "1h".parse().unwrap();
     let momentum: Vec<(usize, f64)> =
         (0..run.candles.len()).step_by(24).map(|row| (row, (row as f64 / 400.0).cos())).collect();
-    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    let parameter = |name: &str, value: &str, default: &str| ParameterRow {
-        name: name.to_owned(),
-        value: value.to_owned(),
-        default: default.to_owned(),
-    };
     page(&Page {
         strategy: name,
         symbol: "BTCUSDT",
@@ -195,20 +200,68 @@ fn build(run: &Run, name: &str, note: &str, script: Script) -> String {
         ],
         warnings: warnings(&run.outcome, &run.candles, hour, &metrics),
         trades_csv: Some("results/trades.csv".to_owned()),
-        promised: None,
-        capsule: String::new(),
+        promised,
+        capsule: capsule.to_owned(),
         script,
     })
 }
 
-fn keep(name: &str, html: &str) {
+pub fn pair(name: &str, value: &str) -> (String, String) {
+    (name.to_owned(), value.to_owned())
+}
+
+pub fn parameter(name: &str, value: &str, default: &str) -> ParameterRow {
+    ParameterRow { name: name.to_owned(), value: value.to_owned(), default: default.to_owned() }
+}
+
+pub fn keep(name: &str, html: &str) {
     if let Some(folder) = std::env::var_os("MISTA_REPORT_PAGES") {
         write_atomic(&Path::new(&folder).join(name), html).unwrap();
     }
 }
 
-fn without_library(page: &str) -> String {
+pub fn without_library(page: &str) -> String {
     page.replace(chart_script(), "")
+}
+
+/// What a page consists of: its sections, headings, tables and places of charts, a line each.
+pub fn skeleton(page: &str) -> String {
+    const PARTS: [&str; 8] = [
+        "<h1>",
+        "<h2",
+        "<section",
+        "<footer",
+        "<table",
+        "<div class=\"chart\"",
+        "<div class=\"heading\"",
+        "<select",
+    ];
+    let lines = page.lines().filter(|line| PARTS.iter().any(|part| line.starts_with(part)));
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
+/// That a page with hostile texts has these script elements and nothing else of what the texts tried, and
+/// its data and capsule as JSON.
+pub fn assert_harmless(page: &str, scripts: usize) -> [serde_json::Value; 2] {
+    let html = without_library(page);
+    assert!(!html.contains("<img") && !html.contains("alert(1)</script>") && !html.contains("<!-- "));
+    assert_eq!(html.matches("<script").count(), scripts);
+    assert_eq!(html.matches("</script>").count(), scripts);
+    ["data", "capsule"].map(|id| {
+        let Some((_, rest)) = html.split_once(&format!("id=\"{id}\">")) else {
+            return serde_json::Value::Null;
+        };
+        let data = rest.split_once("</script>").unwrap().0;
+        assert!(!data.contains('<'));
+        serde_json::from_str(data).unwrap()
+    })
+}
+
+/// That nothing is loaded from elsewhere, and that the browser is told so.
+pub fn assert_offline(page: &str) {
+    let page = without_library(page);
+    assert!(!page.contains("NaN") && !page.contains("://"), "nothing is loaded from elsewhere");
+    assert!(page.contains("content=\"default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:;"));
 }
 
 #[test]
@@ -225,21 +278,22 @@ fn a_page_of_fifty_thousand_candles_is_small_and_complete() {
     }
     assert!(page.contains("One drawn candle stands for 25 candles"));
     assert_eq!(page.matches("<tr><td class=n><button").count(), run.outcome.trades.len());
-    assert!(!page.contains("NaN") && !page.contains("://"), "nothing is loaded from elsewhere");
+    assert_offline(&html);
 }
 
 #[test]
 fn hostile_texts_stay_texts() {
     let run = run(3000, 20, HOSTILE);
-    let html = build(&run, HOSTILE, HOSTILE, Script::Inline);
+    let capsule = serde_json::json!({ "note": HOSTILE });
+    let promised = Promised {
+        trained: pair(HOSTILE, HOSTILE),
+        verdict: Verdict { word: HOSTILE, sentence: HOSTILE.to_owned() },
+        rows: vec![Compared { key: HOSTILE, in_sample: Some(1.0), out_of_sample: None }],
+    };
+    let html = build_promised(&run, HOSTILE, HOSTILE, Script::Inline, Some(promised), &capsule.to_string());
     keep("hostile.html", &html);
-    let html = without_library(&html);
-    assert!(!html.contains("<img") && !html.contains("alert(1)</script>") && !html.contains("<!-- "));
-    assert_eq!(html.matches("<script").count(), 3, "data, library, ours");
-    assert_eq!(html.matches("</script>").count(), 3);
-    let data = html.split_once("id=\"data\">").unwrap().1.split_once("</script>").unwrap().0;
-    assert!(!data.contains('<'));
-    let data: serde_json::Value = serde_json::from_str(data).unwrap();
+    let [data, embedded] = assert_harmless(&html, 4);
+    assert_eq!(embedded, capsule);
     let texts = data["price"].as_array().unwrap().iter().filter_map(|trace| trace["hovertext"].as_array());
     let texts: Vec<_> = texts.flatten().filter_map(|text| text.as_str()).collect();
     assert!(
@@ -280,4 +334,39 @@ fn what_does_not_fit_is_named() {
         )
     );
     assert_eq!(html.matches("<tr><td class=n><button").count(), 3000);
+}
+
+#[test]
+fn a_forward_test_says_what_was_promised() {
+    let run = run(3000, 20, "");
+    let row = |key, promised, delivered| Compared { key, in_sample: promised, out_of_sample: delivered };
+    let promised = Promised {
+        trained: pair("2018-01-01", "2021-12-31"),
+        verdict: Verdict {
+            word: "doubtful",
+            sentence: "The deflated Sharpe ratio is 0.61: 144 trials of luck alone would give as much in two cases of five."
+                .to_owned(),
+        },
+        rows: vec![
+            row("cagr_pct", Some(41.3), Some(12.75)),
+            row("sharpe_ratio", Some(1.842), Some(0.611)),
+            row("max_drawdown_pct", Some(18.2), Some(24.9)),
+            row("trades_total", Some(212.0), Some(48.0)),
+            row("profit_factor", Some(1.71), Some(1.93)),
+        ],
+    };
+    let html = build_promised(&run, "ma_crossover", "", Script::Inline, Some(promised), "");
+    keep("forward.html", &html);
+    let (_, section) = html.split_once("<section id=\"promised\" class=\"verdict doubt\"").unwrap();
+    let (section, _) = section.split_once("</section>").unwrap();
+    for text in [
+        "Promised in training, from 2018-01-01 to 2021-12-31",
+        "-28.55\u{a0}pp <em>worse</em>",
+        "+6.70\u{a0}pp <em>worse</em>",
+        "+0.22 <em>better</em>",
+    ] {
+        assert!(section.contains(text), "{text}: {section}");
+    }
+    assert!(!html.contains("id=\"capsule\""));
+    assert!(!build(&run, "ma_crossover", "", Script::Inline).contains("id=\"promised\""));
 }

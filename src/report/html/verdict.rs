@@ -9,7 +9,7 @@ use std::fmt::Write;
 /// The answer to "is it to be believed?".
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Verdict<'a> {
-    /// `sound`, `doubtful`, `overfit` or `nothing`.
+    /// `sound`, `doubtful`, `overfit` or `nothing`; empty where nobody judged.
     pub word: &'a str,
     pub sentence: String,
 }
@@ -127,21 +127,18 @@ pub fn comparison(out: &mut String, caption: &str, heads: [&str; 2], rows: &[Com
 pub fn promised(out: &mut String, promised: &Promised) {
     let (class, sign, words) = look(promised.verdict.word);
     let (from, to) = &promised.trained;
+    let said = match promised.verdict.word {
+        "" => String::new(),
+        _ => format!("<b><span class=\"sign\" aria-hidden=\"true\">{sign}</span> {words}.</b> "),
+    };
     let _ = writeln!(
         out,
         "<section id=\"promised\" class=\"verdict {class}\" aria-labelledby=\"promised-word\">\n\
          <h2 id=\"promised-word\">Promised and delivered</h2>\n\
-         <p class=\"sentence\"><b><span class=\"sign\" aria-hidden=\"true\">{sign}</span> {words}.</b> {}</p>\n\
-         <p class=\"note\">Promised in training, from <time>{}</time> to <time>{}</time>; delivered is this run.</p>",
+         <p class=\"sentence\">{said}{}</p>",
         Html(&promised.verdict.sentence),
-        Html(from),
-        Html(to),
     );
-    comparison(
-        out,
-        "Figures of the training beside those of this run",
-        ["Promised", "Delivered"],
-        &promised.rows,
-    );
+    let caption = format!("Promised in training, from {from} to {to}; delivered in this run");
+    comparison(out, &caption, ["Promised", "Delivered"], &promised.rows);
     out.push_str("</section>\n");
 }
