@@ -297,44 +297,47 @@ fn batch_text(tests: &[Test<'_>], arguments: &ForwardTestArguments) -> String {
     out
 }
 
-const COLUMNS: [Column<'static>; 15] = [
-    Column::text("Strategy"),
-    Column::text("Best by"),
-    Column::text("Trained"),
-    Column::text("Tested"),
-    Column::text("Verdict").hint("what the optimization thought of itself"),
-    Column::number("promised").group("Return"),
-    Column::number("delivered").group("Return"),
-    Column::number("promised").group("Sharpe ratio"),
-    Column::number("delivered").group("Sharpe ratio"),
-    Column::number("promised").group("Max drawdown"),
-    Column::number("delivered").group("Max drawdown"),
-    Column::number("promised").group("Trades"),
-    Column::number("delivered").group("Trades"),
-    Column::number("promised").group("Profit factor"),
-    Column::number("delivered").group("Profit factor"),
-];
+/// Figures of which the promised is below the delivered.
+const FIGURES: [&str; 6] =
+    ["return_pct", "cagr_pct", "sharpe_ratio", "max_drawdown_pct", "trades_total", "profit_factor"];
+
+fn columns() -> Vec<Column<'static>> {
+    let mut columns = vec![
+        Column::text("Strategy"),
+        Column::text("Symbol"),
+        Column::text("Verdict").hint("what the optimization thought of itself"),
+    ];
+    columns.extend(FIGURES.map(|key| {
+        Column::number(figures::label(key))
+            .below("promised")
+            .hint("delivered on later candles, promised below")
+    }));
+    columns.extend(["Best by", "Trained", "Tested"].map(Column::text));
+    columns
+}
 
 fn index(tests: &[Test<'_>]) -> String {
     let row = |(_, test): &Test<'_>| {
         let test = test.as_ref().ok()?;
         let report = test.report.file_name().unwrap_or_default().to_string_lossy();
+        let recipe = &test.params.recipe;
         let mut cells = vec![
-            Cell::link(test.name.as_str(), format!("reports/{report}")),
-            Cell::text(figures::label(&test.params.metric)),
-            Cell::period(&promised_days(&test.params)),
-            Cell::period(&test.tested),
+            Cell::link(recipe.strategy.as_str(), format!("reports/{report}")),
+            Cell::text(recipe.symbol.as_str()).below(recipe.interval.as_str()),
             Cell::verdict(&test.params.overfitting.verdict),
         ];
-        for key in ["return_pct", "sharpe_ratio", "max_drawdown_pct", "trades_total", "profit_factor"] {
+        for key in FIGURES {
             let (before, after) = (test.params.promised(key), test.metrics.get(key).flatten());
             let tone = match key {
-                "return_pct" | "sharpe_ratio" => after.map_or(Tone::Plain, Tone::of),
+                "return_pct" | "cagr_pct" | "sharpe_ratio" => after.map_or(Tone::Plain, Tone::of),
                 _ => Tone::Plain,
             };
-            cells.push(Cell::number(figures::text(key, before), before));
-            cells.push(Cell::number(figures::text(key, after), after).toned(tone));
+            let cell = Cell::number(figures::text(key, after), after);
+            cells.push(cell.below(figures::text(key, before)).toned(tone));
         }
+        cells.push(Cell::text(figures::label(&test.params.metric)));
+        cells.push(Cell::period(&promised_days(&test.params)));
+        cells.push(Cell::period(&test.tested));
         Some(cells)
     };
     let failed = |(file, test): &Test<'_>| {
@@ -345,7 +348,7 @@ fn index(tests: &[Test<'_>]) -> String {
         title: "Forward tests",
         facts: vec![format!("{} files of best parameters", tests.len())],
         sentence: sentence(tests),
-        columns: COLUMNS.to_vec(),
+        columns: columns(),
         rows: tests.iter().filter_map(row).collect(),
         failed: tests.iter().filter_map(failed).collect(),
         settings: Vec::new(),

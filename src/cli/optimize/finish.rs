@@ -9,7 +9,7 @@ use crate::optimize::{
     top_columns, walked_sentence,
 };
 use crate::report::figures;
-use crate::report::html::{BatchPage, Cell, Column, Script as ChartScript, batch_page, chart_script};
+use crate::report::html::{BatchPage, Cell, Column, Script as ChartScript, Tone, batch_page, chart_script};
 use crate::report::number::grouped;
 use crate::report::{Metrics, NewFile};
 use crate::script::Parameters;
@@ -328,37 +328,41 @@ fn batch_json(tasks: &[Task<Finished<'_>>]) -> Result<Value, Failure> {
     Ok(json!({ "results": results, "failed": failed }))
 }
 
-const COLUMNS: [Column<'static>; 9] = [
-    Column::text("Task"),
-    Column::text("Trained"),
-    Column::number("Trials"),
+const COLUMNS: [Column<'static>; 10] = [
+    Column::text("Strategy"),
+    Column::text("Symbol"),
+    Column::text("Verdict"),
     Column::number("Best").hint("the metric of the best trial, in-sample"),
     Column::number("Return").hint("of the best trial, in-sample"),
     Column::number("DSR").hint("deflated Sharpe ratio: 0.95 or more stands out of what luck gives"),
     Column::number("PBO").hint("probability of backtest overfitting: the lower the better"),
     Column::number("Plateau").hint("median of the neighbours in the grid, of the best's value"),
-    Column::text("Verdict"),
+    Column::number("Trials"),
+    Column::text("Trained"),
 ];
 
 fn index(tasks: &[Task<Finished<'_>>]) -> String {
     let three = |x: Option<f64>| Cell::number(x.map_or_else(|| "—".to_owned(), |x| grouped(x, 3)), x);
-    let row = |(name, result): &Task<Finished<'_>>| {
+    let row = |(_, result): &Task<Finished<'_>>| {
         let finished = result.as_ref().ok()?;
         let (metric, o) = (finished.study.plan.metric.key(), &finished.findings.overfitting);
         let report = finished.files.last().and_then(|(_, path)| path.file_name());
         let report = format!("reports/{}", report.unwrap_or_default().to_string_lossy());
         let setup = &finished.study.setup;
         let total = finished.params.promised("return_pct");
+        let recipe = &finished.params.recipe;
         Some(vec![
-            Cell::link(name.as_str(), report),
-            Cell::period(&crate::optimize::days(setup.candles(), setup.rows.clone())),
-            Cell::number(grouped(finished.findings.trials as f64, 0), Some(finished.findings.trials as f64)),
+            Cell::link(recipe.strategy.as_str(), report),
+            Cell::text(recipe.symbol.as_str()).below(recipe.interval.as_str()),
+            Cell::verdict(finished.findings.verdict.word()),
             Cell::number(figures::text(metric, finished.params.value), finished.params.value),
-            Cell::number(figures::text("return_pct", total), total),
+            Cell::number(figures::text("return_pct", total), total)
+                .toned(total.map_or(Tone::Plain, Tone::of)),
             three(o.dsr),
             three(o.pbo),
             three(o.plateau),
-            Cell::verdict(finished.findings.verdict.word()),
+            Cell::number(grouped(finished.findings.trials as f64, 0), Some(finished.findings.trials as f64)),
+            Cell::period(&crate::optimize::days(setup.candles(), setup.rows.clone())),
         ])
     };
     let rows: Vec<Vec<Cell>> = tasks.iter().filter_map(row).collect();
