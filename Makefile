@@ -27,20 +27,20 @@ check: install ## Check the scripts in strategies/
 fetch-data: ## Planned: download candles
 	$(call planned,'mista fetch' will download candles. Meanwhile see docs/data.md about archives of candles.)
 
-optimize: ## Planned: search a script's parameters
-	$(call planned,'mista optimize' will search a grid of parameters. Meanwhile see docs/optimize.md for a loop around 'mista run'.)
+optimize: install ## Search a script's parameters: make optimize SCRIPT=strategies/hybrid.rhai ARGS="--end 2022-01-01"
+	$(MISTA) optimize $(SCRIPT) $(ARGS)
 
-optimize-batch: ## Planned: search for several scripts and symbols
-	$(call planned,'mista optimize --all' will search for several scripts and symbols. Meanwhile see docs/optimize.md.)
+optimize-batch: install ## Search every strategy on every symbol: make optimize-batch ARGS="--symbols BTCUSDT"
+	$(MISTA) optimize --all $(ARGS)
 
-trigger-threaded-optimizer: ## Planned: the same on all cores
-	$(call planned,'mista optimize' will use all cores by itself. Meanwhile see docs/optimize.md.)
+trigger-threaded-optimizer: install ## The same on so many threads: make trigger-threaded-optimizer THREADS=4
+	$(MISTA) optimize --all $(if $(THREADS),--threads $(THREADS)) $(ARGS)
 
-forward-test: ## Planned: best parameters on later candles
-	$(call planned,'mista forward-test' will run best parameters on later candles. Meanwhile use 'mista run --params FILE --start DATE'.)
+forward-test: install ## Best parameters on later candles: make forward-test PARAMS=results/optimize/...yaml
+	$(MISTA) forward-test $(PARAMS) $(ARGS)
 
-forward-test-all: ## Planned: the same for all best parameters
-	$(call planned,'mista forward-test --all' will run all best parameters. Meanwhile use 'mista run --params FILE --start DATE' for each.)
+forward-test-all: install ## The same for all best parameters
+	$(MISTA) forward-test --all $(ARGS)
 
 trader: ## Planned: trade, simulated or live
 	$(call planned,'mista trade' will trade; nothing here can place an order yet. Meanwhile use 'make run' for backtests.)

@@ -262,8 +262,9 @@ fn sentence(tests: &[Test<'_>]) -> String {
     let held = promised.iter().filter(|kept| **kept >= 0.5).count();
     let profit = tested.iter().filter(|test| test.metrics.cumulative_profit > 0.0).count();
     format!(
-        "{held} of the {} that promised a profit for their risk kept at least half of the Sharpe ratio; {profit} of {} made money.",
+        "{} of {} promised a positive Sharpe ratio; {held} of them kept at least half of it. {profit} of {} made money.",
         promised.len(),
+        tested.len(),
         tested.len()
     )
 }

@@ -84,7 +84,7 @@ impl Recipe {
             start: iso(time(&candles.open_time, rows.start)),
             end: iso(end),
             candles: rows.len(),
-            parameters: parameters.written().map(|(name, value)| (name.to_owned(), value.clone())).collect(),
+            parameters: parameters.written().map(|entry| (entry.name.clone(), entry.value.clone())).collect(),
             balance: settings.initial_balance,
             commission_bps: settings.costs.commission_bps,
             slippage_bps: settings.costs.slippage_bps,

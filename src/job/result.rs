@@ -7,7 +7,7 @@ use crate::indicators::{Source, Spec};
 use crate::model::{EquityPoint, Price};
 use crate::report::html::{Line, Page, Pane, ParameterRow, Plot, Promised, Script as ChartScript, page};
 use crate::report::{Ledger, LedgerError, Metrics, csv, warnings};
-use crate::script::{Parameters, TIER};
+use crate::script::{Parameter, TIER};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use std::io;
@@ -124,7 +124,7 @@ impl<'a> RunResult<'a> {
             series,
             plots,
             stops: &self.trace.stops,
-            parameters: parameter_rows(&job.parameters),
+            parameters: parameter_rows(job.parameters.entries()),
             settings: setup.rows_of_settings(),
             logs,
             source: job.script.source(),
@@ -140,13 +140,13 @@ impl<'a> RunResult<'a> {
 }
 
 /// Parameters as a table shows them.
-pub fn parameter_rows(parameters: &Parameters) -> Vec<ParameterRow> {
-    let row = |entry: &crate::script::Parameter| ParameterRow {
+pub fn parameter_rows<'a>(parameters: impl IntoIterator<Item = &'a Parameter>) -> Vec<ParameterRow> {
+    let row = |entry: &Parameter| ParameterRow {
         name: entry.name.clone(),
         value: entry.value.to_string(),
         default: entry.default.to_string(),
     };
-    parameters.entries().iter().map(row).collect()
+    parameters.into_iter().map(row).collect()
 }
 
 /// Where a result comes from, as a table shows it.

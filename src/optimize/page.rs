@@ -85,6 +85,11 @@ pub fn page(
         ));
     }
     let sentence = findings.sentence();
+    // A base rule that was tried stays in the table where it came out as off.
+    let searched = best.job.parameters.entries().iter().filter(|entry| {
+        plan.grid.axes.iter().any(|axis| axis.name == entry.name)
+            && best.job.parameters.written().all(|written| written.name != entry.name)
+    });
     Ok(optimize_page(&OptimizePage {
         strategy: &plan.recipe.strategy,
         symbol: &plan.recipe.symbol,
@@ -99,7 +104,7 @@ pub fn page(
         untraded: findings.untraded,
         verdict: Verdict { word: findings.verdict.word(), sentence },
         figures: overfitting_figures(findings),
-        best: parameter_rows(&best.job.parameters),
+        best: parameter_rows(best.job.parameters.written().chain(searched)),
         best_value: findings.best.figures.get(metric),
         metrics: Some(&best.metrics),
         axes: axes.collect(),

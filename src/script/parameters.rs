@@ -282,11 +282,10 @@ impl Parameters {
 
     /// The names and values one has to write down to have them again: the script's own, and of the base
     /// parameters and limits those that are not at their defaults.
-    pub fn written(&self) -> impl Iterator<Item = (&str, &Value)> {
-        let written = |entry: &&Parameter| {
-            entry.origin == Origin::Script || entry.value != entry.default || entry.base.is_some()
-        };
-        self.entries.iter().filter(written).map(|entry| (entry.name.as_str(), &entry.value))
+    pub fn written(&self) -> impl Iterator<Item = &Parameter> {
+        self.entries.iter().filter(|entry| {
+            entry.origin == Origin::Script || entry.base.is_some() || entry.value != entry.default
+        })
     }
 
     /// Checks and takes a value.

@@ -1,12 +1,12 @@
 //! From trials to results: files, tables, JSON.
 
-use super::{Output, Task, study_stem};
+use super::{Output, Task, study_stem, table};
 use crate::cli::{Exit, Failure, complain, print, write};
 use crate::job::Job;
 use crate::optimize::trials::Trials;
 use crate::optimize::{
     BestParams, Findings, FindingsError, Runner, Study, overfitting_figures, page, search_in_words,
-    top_columns, walked_sentence,
+    walked_sentence,
 };
 use crate::report::figures;
 use crate::report::html::{BatchPage, Cell, Column, Script as ChartScript, Tone, batch_page, chart_script};
@@ -172,7 +172,8 @@ impl Finished<'_> {
             let _ = write!(tried, "; {} failed", grouped(findings.failed as f64, 0));
         }
         let _ = writeln!(out, "{}\n", wrap(&tried, ""));
-        self.table(&mut out);
+        let top: Vec<_> = findings.top.iter().take(SHOWN).collect();
+        out.push_str(&table::trials(self.study, &top));
         let _ = writeln!(out, "\nBEST");
         for entry in self
             .parameters
@@ -213,66 +214,6 @@ impl Finished<'_> {
         let _ = writeln!(out, "next:  mista forward-test {best}");
         out
     }
-
-    /// The best trials: figures, then the parameters that differ among them.
-    fn table(&self, out: &mut String) {
-        let grid = &self.study.plan.grid;
-        let shown = &self.findings.top[..self.findings.top.len().min(SHOWN)];
-        let keys: Vec<&str> = top_columns(self.study.plan.metric.key()).into_iter().take(4).collect();
-        let labels: Vec<Vec<String>> = shown.iter().map(|found| grid.labels(found.number)).collect();
-        let mut heads = vec!["#".to_owned()];
-        heads.extend(keys.iter().map(|key| figures::label(key).to_owned()));
-        let mut rows: Vec<Vec<String>> = shown
-            .iter()
-            .enumerate()
-            .map(|(index, found)| {
-                let figures = keys.iter().map(|key| figures::text(key, found.figures.get(key)));
-                std::iter::once((index + 1).to_string()).chain(figures).collect()
-            })
-            .collect();
-        for (axis, name) in grid.axes.iter().map(|axis| axis.name.as_str()).enumerate() {
-            let differs = labels.iter().any(|row| row[axis] != labels[0][axis]);
-            if !differs && labels.len() > 1 {
-                continue;
-            }
-            let width = |heads: &[String], rows: &[Vec<String>]| -> usize {
-                let column = |index: usize| {
-                    rows.iter()
-                        .map(|row| row[index].chars().count())
-                        .max()
-                        .unwrap_or(0)
-                        .max(heads[index].chars().count())
-                };
-                (0..heads.len()).map(|index| column(index) + 2).sum()
-            };
-            heads.push(name.to_owned());
-            for (row, labels) in rows.iter_mut().zip(&labels) {
-                row.push(labels[axis].clone());
-            }
-            if width(&heads, &rows) > 80 {
-                heads.pop();
-                rows.iter_mut().for_each(|row| drop(row.pop()));
-                break;
-            }
-        }
-        columns(out, &heads, &rows);
-    }
-}
-
-/// Right-aligned columns, two spaces apart.
-fn columns(out: &mut String, heads: &[String], rows: &[Vec<String>]) {
-    let width = |index: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(index));
-        cells.chain([&heads[index]]).map(|cell| cell.chars().count()).max().unwrap_or(0)
-    };
-    for row in std::iter::once(heads).chain(rows.iter().map(Vec::as_slice)) {
-        let cells: Vec<String> = row
-            .iter()
-            .enumerate()
-            .map(|(index, cell)| format!("{cell:>width$}", width = width(index)))
-            .collect();
-        let _ = writeln!(out, "{}", cells.join("  ").trim_end());
-    }
 }
 
 fn wrap(text: &str, indent: &str) -> String {
@@ -310,7 +251,7 @@ fn batch_text(tasks: &[Task<Finished<'_>>], output: &Output) -> String {
     if let Some((_, Ok(finished))) = tasks.iter().find(|(_, result)| result.is_ok()) {
         let _ = writeln!(out, "best by {}\n", figures::label(finished.study.plan.metric.key()));
     }
-    columns(&mut out, &heads, &tasks.iter().map(row).collect::<Vec<_>>());
+    out.push_str(&table::columns(&heads, &tasks.iter().map(row).collect::<Vec<_>>()));
     let _ = writeln!(out, "\nindex            {}", output.out.join("index.html").display());
     let _ = writeln!(out, "next:  mista forward-test --all");
     out

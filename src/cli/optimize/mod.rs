@@ -3,6 +3,7 @@
 mod finish;
 mod merge;
 mod progress;
+mod table;
 
 use super::arguments::{JobArguments, parse_positive};
 use super::outputs::file_stem;
@@ -86,9 +87,9 @@ pub struct OptimizeArguments {
     /// Start without asking, however long it takes
     #[arg(long, short)]
     yes: bool,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Results")]
     output: Output,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Candles and settings")]
     job: JobArguments,
 }
 

@@ -1,5 +1,6 @@
 //! What is seen while a search runs: how far it is, how long it will take, the best so far.
 
+use super::table;
 use crate::optimize::pool::{Watcher, Work};
 use crate::optimize::trials::Trial;
 use crate::optimize::{Leader, Place, Study};
@@ -144,25 +145,10 @@ impl Watcher for Progress<'_> {
     }
 }
 
-/// The best so far, in at most 80 columns.
+/// The best so far.
 fn leaders(study: &Study, leader: &Leader<'_>) -> String {
-    let metric = study.plan.metric;
-    let mut out = String::new();
-    for (rank, found) in leader.best().enumerate() {
-        let value = found.figures.get(metric.key());
-        let value = value.map_or_else(|| "n/a".to_owned(), |value| grouped(value, 4));
-        let axes = study.plan.grid.axes.iter().zip(study.plan.grid.labels(found.number));
-        let parameters: Vec<String> = axes.map(|(axis, label)| format!("{} {label}", axis.name)).collect();
-        let mut line = format!("{:>3}  {value:>12}  {}", rank + 1, parameters.join(", "));
-        if line.chars().count() > 80 {
-            line = line.chars().take(79).chain(['…']).collect();
-        }
-        if rank == 0 {
-            let _ = writeln!(out, "     {:>12}", metric.key());
-        }
-        let _ = writeln!(out, "{line}");
-    }
-    out
+    let found: Vec<_> = leader.best().collect();
+    if found.is_empty() { String::new() } else { table::trials(study, &found) }
 }
 
 /// `1:02:03`.
