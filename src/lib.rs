@@ -9,11 +9,13 @@
 //! | L2 | [`engine`] | the core: events in, commands out; the deciders and the loop over candles |
 //! | L3 | [`script`], [`venues`] | strategies as Rhai scripts; where orders go |
 //! | L4 | [`backtest`], [`data`], [`config`], [`report`], [`job`] | engine + venue → result; files in, pages out |
+//! | L4 | [`optimize`] | what the best of many results is worth |
 //! | L5 | [`cli`] | one file per verb |
 //!
 //! Invariants, each kept by a test:
 //! - The pure zone (`model`, `indicators`, `engine`, `script` but for loading a file, `venues::sim`,
-//!   `report::metrics`) knows no clock, randomness, environment, file, socket or thread.
+//!   `report::metrics`, `optimize::overfitting`, `optimize::verdict`) knows no clock, randomness,
+//!   environment, file, socket or thread.
 //! - The same inputs give byte-identical output, whatever the number of threads.
 //! - A script cannot name a candle to come, and what it asks for in a call that fails does not happen.
 //! - Only the risk manager makes an [`engine::Approved`] request, and only that becomes an order.
@@ -28,6 +30,7 @@ pub mod engine;
 pub mod indicators;
 pub mod job;
 pub mod model;
+pub mod optimize;
 pub mod report;
 pub mod script;
 pub mod venues;
