@@ -2,8 +2,8 @@
 //! and what all of it was computed from. A forward test takes it, and `mista run --params` does.
 
 use super::findings::Findings;
+use super::overfitting::Overfitting;
 use super::study::{Plan, Study};
-use super::verdict::Overfitting;
 use crate::job::{Recipe, sha256};
 use crate::model::{Candles, parse_iso};
 use crate::report::Metrics;
@@ -54,7 +54,7 @@ pub struct Searched {
 /// What is to be made of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Judged {
-    /// `sound`, `doubtful`, `overfit` or `nothing`.
+    /// `sound`, `doubtful`, `overfit`, `losing` or `untraded`.
     pub verdict: String,
     pub sentence: String,
     #[serde(flatten)]
@@ -96,7 +96,7 @@ impl BestParams {
             overfitting: Judged {
                 verdict: findings.verdict.word().to_owned(),
                 sentence: findings.sentence(),
-                figures: findings.overfitting.clone(),
+                figures: findings.overfitting,
             },
             walk_forward: findings.walked.as_ref().zip(plan.walk_forward).map(|(walked, walk)| {
                 WalkedForward {

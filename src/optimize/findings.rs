@@ -2,10 +2,10 @@
 //! to see the others from there.
 
 use super::grid::Grid;
-use super::overfitting::{BLOCKS, BlockSums, InSample, Moments, SharpeSpread, deflated_sharpe, expected_max};
+use super::overfitting::{BLOCKS, BlockSums, InSample, Moments, Overfitting, SharpeSpread, plateau};
 use super::study::{Place, Runner, Study, Window};
 use super::trials::{Figures, Merged, Trial, Trials, TrialsError};
-use super::verdict::{Overfitting, Verdict, plateau};
+use super::verdict::Verdict;
 use crate::backtest::Outcome;
 use crate::engine::Counts;
 use crate::report::Metrics;
@@ -186,19 +186,12 @@ impl Findings {
             }
             None => Moments::of(study.setup.settings.initial_balance, &[]),
         };
-        let (count, variance) = (first.spread.count(), first.spread.variance());
         let metric = study.plan.metric;
         let value = best_trial.figures.metrics[metric.index()];
         let mut beside: Vec<f64> = second.neighbours;
         let neighbours = beside.len();
-        let overfitting = Overfitting {
-            trials: count,
-            sharpe: moments.sharpe,
-            expected_max: expected_max(count, variance),
-            dsr: deflated_sharpe(&moments, count, variance),
-            pbo: second.pbo,
-            plateau: value.and_then(|value| plateau(value, &mut beside, metric.higher_is_better())),
-        };
+        let plateau = value.and_then(|value| plateau(value, &mut beside, metric.higher_is_better()));
+        let overfitting = Overfitting::of(&moments, &first.spread, second.pbo, plateau);
         let figure = |key: &str| best_trial.figures.get(key).unwrap_or(0.0);
         let verdict =
             Verdict::of(&overfitting, figure("cumulative_profit") > 0.0, figure("trades_total") as u64);

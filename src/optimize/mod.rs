@@ -18,12 +18,13 @@ mod page;
 pub mod pool;
 mod study;
 pub mod trials;
-mod verdict;
+pub mod verdict;
 
 pub use best_params::{BestParams, BestParamsError, candles_sha256};
 pub use findings::{Findings, FindingsError, Found, Leader, Walked};
 pub use grid::{Axis, COMBINATIONS_MOST, Grid, Kept, Search};
 pub use metric::{Metric, MetricError};
+pub use overfitting::Overfitting;
 pub use page::{COMPARED, days, overfitting_figures, page, search_in_words, top_columns, walked_sentence};
 pub use study::{Place, Plan, Runner, Shared, Study, StudyError, WalkForward, Window};
-pub use verdict::{Overfitting, Verdict};
+pub use verdict::Verdict;

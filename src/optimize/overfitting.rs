@@ -12,8 +12,9 @@
 //! undefined. Memory does not grow with the number of trials: of each, [`ReturnSums`] is all that is needed.
 //!
 //! Φ comes from `libm`'s `erfc`, which is good to the last digits far into the tail, and its inverse is
-//! Newton's method on that (see [`upper_quantile`]).
+//! Newton's method on that. (`statrs` has both, but a Φ of ten digits and a larger tree.)
 
+use serde::{Deserialize, Serialize};
 use std::f64::consts::{E, PI, SQRT_2};
 
 /// Blocks of the cross-validation.
@@ -213,6 +214,54 @@ pub fn deflated_sharpe(best: &Moments, trials: u64, variance: f64) -> Option<f64
     (spread > 0.0 && z.is_finite()).then(|| normal(z))
 }
 
+/// How a metric's best point stands in its grid: the median of its neighbours over the best, or, where lower is
+/// better, the best over that median; 1 on a plateau, towards 0 (and below) on a lone peak. `None` without
+/// neighbours, or where the best or what it is divided by is not above 0. Sorts the neighbours.
+pub fn plateau(best: f64, neighbours: &mut [f64], higher_is_better: bool) -> Option<f64> {
+    neighbours.sort_unstable_by(f64::total_cmp);
+    let middle = neighbours.len() / 2;
+    let upper = *neighbours.get(middle)?;
+    let median = match neighbours.get(middle.wrapping_sub(1)) {
+        Some(lower) if neighbours.len().is_multiple_of(2) => (lower + upper) / 2.0,
+        _ => upper,
+    };
+    let (part, whole) = if higher_is_better { (median, best) } else { (best, median) };
+    let ratio = part / whole;
+    (best > 0.0 && whole > 0.0 && ratio.is_finite()).then_some(ratio)
+}
+
+/// The figures about one optimisation.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Overfitting {
+    /// All combinations that were run, those without trades too.
+    pub trials: u64,
+    /// The highest Sharpe ratio of all, per candle, not annualised.
+    pub sharpe: f64,
+    /// The Sharpe ratio the best of so many would show by chance, see [`expected_max`].
+    pub expected_max: f64,
+    /// See [`deflated_sharpe`].
+    pub dsr: Option<f64>,
+    /// See [`OutOfSample::finish`].
+    pub pbo: Option<f64>,
+    /// See [`plateau`].
+    pub plateau: Option<f64>,
+}
+
+impl Overfitting {
+    /// Of the trial with the highest Sharpe ratio and the spread of all.
+    pub fn of(best: &Moments, spread: &SharpeSpread, pbo: Option<f64>, plateau: Option<f64>) -> Overfitting {
+        let (trials, variance) = (spread.count(), spread.variance());
+        Overfitting {
+            trials,
+            sharpe: best.sharpe,
+            expected_max: expected_max(trials, variance),
+            dsr: deflated_sharpe(best, trials, variance),
+            pbo,
+            plateau,
+        }
+    }
+}
+
 // ---- CSCV
 
 /// Trials worked on together, one in each lane of a vector.
@@ -257,7 +306,7 @@ struct Lanes {
     younger: Subsets,
     /// Lanes with a trial in them.
     live: usize,
-    /// What S²/Q is for equal returns, their number, less what [`FLAT`] leaves out.
+    /// What S²/Q has to stay below: it is the number of returns where all are equal, and [`FLAT`] is near it.
     limit: f64,
 }
 
@@ -292,10 +341,16 @@ impl Lanes {
 /// A number that rises and falls with the Sharpe ratio and needs no root: ±S²/Q with the sign of S, for the
 /// sum S and the sum of squares Q of n returns. (SR² = (n−1)/n · u/(n−u) for u = S²/Q.) 0 where the Sharpe
 /// ratio is.
+///
+/// It is rounded to 36 bits, eleven digits: trials that did the same, but with another balance or in another
+/// order, differ in the last digits of their returns, and are to be equals.
 #[inline]
 fn standing(sum: f64, squares: f64, limit: f64) -> f64 {
     let square = sum * sum;
-    if square < limit * squares { (square / squares).copysign(sum) } else { 0.0 }
+    let standing = if square < limit * squares { (square / squares).copysign(sum) } else { 0.0 };
+    // Veltkamp's way to drop 17 of the 53 bits.
+    let carried = standing * ((1u64 << 17) + 1) as f64;
+    carried - (carried - standing)
 }
 
 /// All C(16, 8) = 12870 ways to take half of the blocks.
@@ -444,3 +499,7 @@ fn count(lanes: &Lanes, splits: &[Split], winners: &[Winner], ranks: &mut [Rank]
         }
     }
 }
+
+#[cfg(test)]
+#[path = "overfitting_tests.rs"]
+mod tests;

@@ -4,6 +4,7 @@ use super::Search;
 use super::best_params::BestParams;
 use super::findings::{Findings, Walked};
 use super::study::Study;
+use super::verdict::{DSR_OVERFIT, DSR_SOUND, PBO_COIN, PBO_ON_PLATEAU, PLATEAU_FLAT, PLATEAU_PEAK};
 use crate::job::{RunResult, parameter_rows, provenance};
 use crate::model::{Candles, iso_date};
 use crate::report::figures;
@@ -161,16 +162,16 @@ pub fn overfitting_figures(findings: &Findings) -> Vec<Figure<'static>> {
         count => format!("median of the {count} neighbours in the grid, of the best's value"),
     };
     vec![
-        figure("Deflated Sharpe ratio", o.dsr, 3, &luck, |x| x >= 0.95, |x| x < 0.5),
+        figure("Deflated Sharpe ratio", o.dsr, 3, &luck, |x| x >= DSR_SOUND, |x| x < DSR_OVERFIT),
         figure(
             "Probability of backtest overfitting",
             o.pbo,
             3,
             "how often the best of one half of the candles is below the median in the other",
-            |x| x < 0.25,
-            |x| x >= 0.5,
+            |x| x < PBO_COIN,
+            |x| x >= PBO_ON_PLATEAU,
         ),
-        figure("Plateau", o.plateau, 2, &beside, |x| x >= 0.75, |x| x < 0.5),
+        figure("Plateau", o.plateau, 2, &beside, |x| x >= PLATEAU_FLAT, |x| x < PLATEAU_PEAK),
     ]
 }
 

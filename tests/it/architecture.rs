@@ -17,7 +17,7 @@ const LAYERS: [&[&str]; 6] = [
 ];
 
 /// Files and folders that know no clock, randomness, environment, file, socket or thread.
-const PURE: [&str; 9] = [
+const PURE: [&str; 11] = [
     "model/",
     "indicators/",
     "engine/",
@@ -27,6 +27,8 @@ const PURE: [&str; 9] = [
     "venues/binance/wire.rs",
     "venues/binance/parse.rs",
     "report/metrics.rs",
+    "optimize/overfitting.rs",
+    "optimize/verdict.rs",
 ];
 
 /// What the pure zone must not name.

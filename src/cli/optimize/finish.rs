@@ -317,13 +317,14 @@ fn index(tasks: &[Task<Finished<'_>>]) -> String {
         };
         tasks.iter().filter(of).count()
     };
-    let sentence = format!(
-        "{} sound, {} doubtful, {} overfit, {} with nothing to show, by the judgement of each page.",
-        count("sound"),
-        count("doubtful"),
-        count("overfit"),
-        count("nothing")
-    );
+    let words = ["sound", "doubtful", "overfit", "losing", "untraded"];
+    let counted: Vec<String> = words
+        .iter()
+        .filter_map(|word| {
+            Some(count(word)).filter(|count| *count > 0).map(|count| format!("{count} {word}"))
+        })
+        .collect();
+    let sentence = format!("Verdicts: {}.", counted.join(", "));
     batch_page(&BatchPage {
         title: "Optimizations",
         facts: metric.map(|metric| format!("best by {}", figures::label(metric))).into_iter().collect(),

@@ -35,7 +35,7 @@ fn forward_tests<'a>() -> BatchPage<'a> {
         "momentum",
         "scalping",
     ];
-    let words = ["sound", "doubtful", "overfit", "doubtful", "nothing", "sound", "overfit"];
+    let words = ["sound", "doubtful", "overfit", "doubtful", "losing", "sound", "overfit"];
     let rows = names.iter().zip(words).enumerate().map(|(index, (&name, word))| {
         let k = index as f64;
         let mut row = vec![

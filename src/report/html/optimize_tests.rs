@@ -327,7 +327,7 @@ fn one_parameter_is_a_line_and_many_values_are_a_map() {
 fn a_search_that_found_nothing_has_a_page() {
     let search = Search::of(vec![axis("a", &["1", "2"]), axis("b", &["1", "2"])], |_| true);
     let html = optimize_page(&OptimizePage {
-        verdict: Verdict { word: "nothing", sentence: "No trial made a trade.".to_owned() },
+        verdict: Verdict { word: "losing", sentence: "No trial made a trade.".to_owned() },
         figures: Vec::new(),
         best: Vec::new(),
         best_point: Vec::new(),

@@ -9,7 +9,7 @@ use std::fmt::Write;
 /// The answer to "is it to be believed?".
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Verdict<'a> {
-    /// `sound`, `doubtful`, `overfit` or `nothing`; empty where nobody judged.
+    /// `sound`, `doubtful`, `overfit`, `losing` or `untraded`; empty where nobody judged.
     pub word: &'a str,
     pub sentence: String,
 }
@@ -59,7 +59,8 @@ fn look(word: &str) -> (&'static str, char, String) {
         "sound" => ("good", '✓', "Sound".to_owned()),
         "doubtful" => ("doubt", '?', "Doubtful".to_owned()),
         "overfit" => ("bad", '✗', "Overfit".to_owned()),
-        "nothing" => ("none", '–', "Nothing found".to_owned()),
+        "losing" => ("none", '–', "Losing".to_owned()),
+        "untraded" => ("none", '–', "No trades".to_owned()),
         word => ("none", '–', Html(word).to_string()),
     }
 }
