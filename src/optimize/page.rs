@@ -171,7 +171,7 @@ pub fn overfitting_figures(findings: &Findings) -> Vec<Figure<'static>> {
             |x| x < PBO_COIN,
             |x| x >= PBO_ON_PLATEAU,
         ),
-        figure("Plateau", o.plateau, 2, &beside, |x| x >= PLATEAU_FLAT, |x| x < PLATEAU_PEAK),
+        figure("Plateau", o.plateau, 3, &beside, |x| x >= PLATEAU_FLAT, |x| x < PLATEAU_PEAK),
     ]
 }
 

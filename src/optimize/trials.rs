@@ -147,8 +147,14 @@ impl Trials {
         if let Some(folder) = self.path.parent() {
             std::fs::create_dir_all(folder).map_err(|error| self.io(error))?;
         }
-        let file = File::create(&self.path).map_err(|error| self.io(error))?;
-        let mut writer = self.writer(file)?;
+        // Not cut off before it is ours alone.
+        let open = OpenOptions::new().create(true).truncate(false).write(true).open(&self.path);
+        self.begin(self.writer(open.map_err(|error| self.io(error))?)?)
+    }
+
+    /// Empties the file and writes its head.
+    fn begin(&self, mut writer: Writer) -> Result<Writer, TrialsError> {
+        writer.file.set_len(0).and_then(|()| writer.file.rewind()).map_err(|error| self.io(error))?;
         let head = serde_json::to_string(&self.header).map_err(|error| self.io(error.into()))?;
         let mut names = vec!["window", "trial", "error"];
         names.extend(Metrics::KEYS);
@@ -179,14 +185,11 @@ impl Trials {
             Err(error) => return Err(self.io(error)),
         };
         let mut writer = self.writer(file)?;
-        let there = match Trials::open(&self.path) {
-            Ok(there) => there,
-            // Killed within the first line: nothing is lost.
-            Err(TrialsError::File { .. }) if self.torn_at_the_start() => {
-                return self.create_in(writer).map(Some);
-            }
-            Err(error) => return Err(error),
-        };
+        if self.torn_in_the_head()? {
+            // Killed before the first trial: nothing is lost.
+            return Ok(Some((self.begin(writer)?, 0)));
+        }
+        let there = Trials::open(&self.path)?;
         if let Some(difference) = difference(&there.header, &self.header) {
             return Err(self.damaged(format!(
                 "it is of another search ({difference}): without --resume a new one is begun"
@@ -205,13 +208,15 @@ impl Trials {
         Ok(Some((writer, count)))
     }
 
-    fn torn_at_the_start(&self) -> bool {
-        std::fs::read(&self.path).is_ok_and(|bytes| !bytes.contains(&b'\n'))
-    }
-
-    fn create_in(&self, writer: Writer) -> Result<(Writer, u64), TrialsError> {
-        drop(writer);
-        Ok((self.create()?, 0))
+    /// Whether the two lines before the trials are not all there.
+    fn torn_in_the_head(&self) -> Result<bool, TrialsError> {
+        let mut file = BufReader::new(File::open(&self.path).map_err(|error| self.io(error))?);
+        let mut line = Vec::new();
+        for _ in 0..2 {
+            line.clear();
+            file.read_until(b'\n', &mut line).map_err(|error| self.io(error))?;
+        }
+        Ok(!line.ends_with(b"\n"))
     }
 
     /// The trials in the file, from the first.

@@ -199,8 +199,9 @@ fn search(arguments: &OptimizeArguments) -> Result<(), Failure> {
                             arguments.save_details,
                             arguments.all,
                         );
-                        if finished.is_ok() {
-                            // Everything in it is in the results now.
+                        let no_use = |failure: &Failure| failure.exit == Exit::Script;
+                        if finished.as_ref().err().is_none_or(no_use) {
+                            // Everything in it is in the results now, or every trial failed.
                             let _ = std::fs::remove_file(&file.path);
                         }
                         finished

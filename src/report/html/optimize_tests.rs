@@ -337,7 +337,7 @@ fn a_search_that_found_nothing_has_a_page() {
         ..page(&search, None, Curve::default(), "")
     });
     keep("optimize_nothing.html", &html);
-    assert!(html.contains("Nothing found") && html.contains("None of 0 trials has a Sharpe ratio."));
+    assert!(html.contains("Losing") && html.contains("None of 0 trials has a Sharpe ratio."));
     for gone in ["id=\"map\"", "id=\"distribution\"", "id=\"equity\"", "id=\"trials\"", "class=\"cards\""] {
         assert!(!html.contains(gone), "{gone}");
     }
