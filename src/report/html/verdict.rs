@@ -43,6 +43,13 @@ pub struct Promised<'a> {
     pub rows: Vec<Compared<'a>>,
 }
 
+/// A sentence whose first word is the verdict, below a heading that says it: `Sound: it is …` as `It is …`.
+fn below_heading(sentence: &str) -> String {
+    let rest = sentence.split_once(": ").filter(|(word, _)| word.chars().all(char::is_alphabetic));
+    let mut rest = rest.map_or(sentence, |(_, rest)| rest).chars();
+    rest.next().map(|first| first.to_uppercase().chain(rest).collect()).unwrap_or_default()
+}
+
 /// How a verdict reads at a glance.
 pub fn tone(word: &str) -> Tone {
     match word {
@@ -74,7 +81,7 @@ pub fn section(out: &mut String, verdict: &Verdict, found: &str, figures: &[Figu
          <p class=\"note\">Is it to be believed?</p>\n\
          <h2 id=\"verdict-word\"><span class=\"sign\" aria-hidden=\"true\">{sign}</span> {words}</h2>\n\
          <p class=\"sentence\">{}</p>\n<p>{found}</p>",
-        Html(&verdict.sentence),
+        Html(&below_heading(&verdict.sentence)),
     );
     if !figures.is_empty() {
         out.push_str("<dl class=\"figures\">\n");
@@ -137,7 +144,7 @@ pub fn promised(out: &mut String, promised: &Promised) {
         "<section id=\"promised\" class=\"verdict {class}\" aria-labelledby=\"promised-word\">\n\
          <h2 id=\"promised-word\">Promised and delivered</h2>\n\
          <p class=\"sentence\">{said}{}</p>",
-        Html(&promised.verdict.sentence),
+        Html(&below_heading(&promised.verdict.sentence)),
     );
     let caption = format!("Promised in training, from {from} to {to}; delivered in this run");
     comparison(out, &caption, ["Promised", "Delivered"], &promised.rows);
