@@ -14,9 +14,10 @@ use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Bytes of indicator columns that are kept between trials. More distinct indicators than fit are computed
-/// anew: slower, never different.
-const COLUMN_BYTES: usize = 256 << 20;
+/// Bytes of indicator columns that are kept between trials, or so many columns if those are more. What does
+/// not fit is computed anew: slower, never different.
+const COLUMN_BYTES: usize = 64 << 20;
+const COLUMNS: usize = 32;
 
 /// In-sample candles for each out-of-sample candle of a rolling walk-forward window.
 const TRAIN_PARTS: usize = 3;
@@ -87,7 +88,8 @@ impl Shared {
         let candles = &market.loaded.candles;
         // Nothing looks ahead, so that columns over the candles to come would be for nothing.
         let candles = if end < candles.len() { Arc::new(candles.slice(0..end)) } else { candles.clone() };
-        Shared { columns: Arc::new(ColumnCache::with_bytes(candles, COLUMN_BYTES)), market }
+        let bytes = COLUMN_BYTES.max(COLUMNS * candles.len() * size_of::<f64>());
+        Shared { columns: Arc::new(ColumnCache::with_bytes(candles, bytes)), market }
     }
 }
 
