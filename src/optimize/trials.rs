@@ -147,8 +147,14 @@ impl Trials {
         if let Some(folder) = self.path.parent() {
             std::fs::create_dir_all(folder).map_err(|error| self.io(error))?;
         }
-        let file = File::create(&self.path).map_err(|error| self.io(error))?;
-        let mut writer = self.writer(file)?;
+        // Nothing is cut off before the lock is held: another program may be writing it.
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(&self.path);
+        self.begin(self.writer(file.map_err(|error| self.io(error))?)?)
+    }
+
+    /// Writes the head into an empty file.
+    fn begin(&self, mut writer: Writer) -> Result<Writer, TrialsError> {
+        writer.cut(0).map_err(|error| self.io(error))?;
         let head = serde_json::to_string(&self.header).map_err(|error| self.io(error.into()))?;
         let mut names = vec!["window", "trial", "error"];
         names.extend(Metrics::KEYS);
@@ -179,18 +185,19 @@ impl Trials {
             Err(error) => return Err(self.io(error)),
         };
         let mut writer = self.writer(file)?;
-        let there = match Trials::open(&self.path) {
-            Ok(there) => there,
+        let lines = self.head_lines().map_err(|error| self.io(error))?;
+        if lines == 0 {
             // Killed within the first line: nothing is lost.
-            Err(TrialsError::File { .. }) if self.torn_at_the_start() => {
-                return self.create_in(writer).map(Some);
-            }
-            Err(error) => return Err(error),
-        };
+            return Ok(Some((self.begin(writer)?, 0)));
+        }
+        let there = Trials::open(&self.path)?;
         if let Some(difference) = difference(&there.header, &self.header) {
             return Err(self.damaged(format!(
                 "it is of another search ({difference}): without --resume a new one is begun"
             )));
+        }
+        if lines == 1 {
+            return Ok(Some((self.begin(writer)?, 0)));
         }
         let mut rows = there.rows(study)?;
         let mut count = 0;
@@ -200,18 +207,22 @@ impl Trials {
             count += 1;
             end = rows.position();
         }
-        writer.file.set_len(end).map_err(|error| self.io(error))?;
-        writer.file.seek(SeekFrom::Start(end)).map_err(|error| self.io(error))?;
+        writer.cut(end).map_err(|error| self.io(error))?;
         Ok(Some((writer, count)))
     }
 
-    fn torn_at_the_start(&self) -> bool {
-        std::fs::read(&self.path).is_ok_and(|bytes| !bytes.contains(&b'\n'))
-    }
-
-    fn create_in(&self, writer: Writer) -> Result<(Writer, u64), TrialsError> {
-        drop(writer);
-        Ok((self.create()?, 0))
+    /// How many of the head's two lines are there to their ends.
+    fn head_lines(&self) -> io::Result<usize> {
+        let mut file = BufReader::new(File::open(&self.path)?);
+        let mut line = Vec::new();
+        for count in 0..2 {
+            line.clear();
+            file.read_until(b'\n', &mut line)?;
+            if !line.ends_with(b"\n") {
+                return Ok(count);
+            }
+        }
+        Ok(2)
     }
 
     /// The trials in the file, from the first.
@@ -271,6 +282,12 @@ pub struct Writer {
 }
 
 impl Writer {
+    /// Leaves the first `length` bytes, and goes on after them.
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        self.file.set_len(length)?;
+        self.file.seek(SeekFrom::Start(length)).map(drop)
+    }
+
     fn put(&mut self, text: &str) -> io::Result<()> {
         self.file.write_all(text.as_bytes())
     }
