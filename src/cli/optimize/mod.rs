@@ -24,6 +24,7 @@ pub use finish::CHARTS;
 use finish::{Finished, Paths, finish};
 use merge::MergeArguments;
 use progress::Progress;
+use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, IsTerminal};
 use std::path::{Path, PathBuf};
@@ -168,7 +169,12 @@ fn search(arguments: &OptimizeArguments) -> Result<(), Failure> {
     let ended = pool::run(&work, &mut writers, threads, &stop, &mut progress);
     progress.clear();
     if ended.contains(&Ended::Stopped) {
-        print(&progress.known(&work))?;
+        let known = progress.known(&work);
+        if arguments.output.json {
+            complain(known.trim_end())
+        } else {
+            print(&known)?
+        }
         let text = "stopped before all trials had been run; --resume goes on from here";
         return Err(Failure::new(Exit::Stopped, text));
     }
@@ -183,7 +189,10 @@ fn search(arguments: &OptimizeArguments) -> Result<(), Failure> {
             if let Ended::Failed(error) = ended {
                 return Err(Failure::new(Exit::Failed, error.clone()));
             }
-            if let (Ok((_, file)), false) = (begun, arguments.output.quiet) {
+            let Ok((_, file)) = begun else { continue };
+            if arguments.output.json {
+                print(&format!("{:#}\n", json!({ "shard": shard.to_string(), "file": file.path })))?;
+            } else if !arguments.output.quiet {
                 print(&format!("shard {shard} written to {}\n", file.path.display()))?;
             }
         }
@@ -411,21 +420,34 @@ fn study_stem(study: &Study) -> String {
 
 /// Opens the file of trials, anew or where it ended.
 fn begin(arguments: &OptimizeArguments, file: &Trials, study: &Study) -> Result<(Writer, u64), Failure> {
-    if arguments.resume {
-        return match file.resume(study)? {
-            Some(found) => Ok(found),
-            None => Ok((file.create()?, 0)),
-        };
+    let there = Trials::open(&file.path).map(|there| there.header);
+    if !arguments.resume {
+        let writer = file.create()?;
+        if there.is_ok_and(|there| there == file.header) {
+            complain(&format!(
+                "note: {} held trials of this very search that was stopped; it begins anew (--resume goes on)",
+                file.path.display()
+            ));
+        }
+        return Ok((writer, 0));
     }
-    if let Ok(there) = Trials::open(&file.path)
-        && there.header == file.header
-    {
-        complain(&format!(
-            "note: {} holds trials of this very search that was stopped; it begins anew (--resume would go on)",
-            file.path.display()
-        ));
+    // The trials are the same whatever they are ranked by, but a shard says what by.
+    if let (Ok(there), true) = (there, arguments.shard.is_some()) {
+        let (metric, least) = (there.plan.metric, there.plan.min_trades);
+        if (metric, least) != (study.plan.metric, study.plan.min_trades) {
+            return Err(Failure::new(
+                Exit::Usage,
+                format!(
+                    "{}: this shard was begun with --metric {metric} --min-trades {least}: resume it with them",
+                    file.path.display()
+                ),
+            ));
+        }
     }
-    Ok((file.create()?, 0))
+    match file.resume(study)? {
+        Some(found) => Ok(found),
+        None => Ok((file.create()?, 0)),
+    }
 }
 
 /// Asks before a search that takes long.
