@@ -38,7 +38,8 @@ impl From<FindingsError> for Failure {
     fn from(error: FindingsError) -> Self {
         let exit = match error {
             FindingsError::AllFailed { .. } | FindingsError::Run(_) => Exit::Script,
-            FindingsError::Trials(_) | FindingsError::Details(_) => Exit::Failed,
+            FindingsError::Trials(error) => return error.into(),
+            FindingsError::Details(_) => Exit::Failed,
         };
         Failure::new(exit, error.to_string())
     }

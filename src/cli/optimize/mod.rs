@@ -393,7 +393,11 @@ impl From<StudyError> for Failure {
 
 impl From<TrialsError> for Failure {
     fn from(error: TrialsError) -> Self {
-        Failure::new(Exit::Failed, error.to_string())
+        let exit = match error {
+            TrialsError::File { .. } => Exit::Usage,
+            TrialsError::Io { .. } => Exit::Failed,
+        };
+        Failure::new(exit, error.to_string())
     }
 }
 
