@@ -168,7 +168,7 @@ impl Trials {
     fn writer(&self, file: File) -> Result<Writer, TrialsError> {
         // Two programs that write one file would spoil it; the lock goes with the process, however it ends.
         match file.try_lock() {
-            Ok(()) => Ok(Writer { file, line: String::new() }),
+            Ok(()) => Ok(Writer { path: self.path.clone(), file, line: String::new() }),
             Err(std::fs::TryLockError::WouldBlock) => {
                 Err(self.damaged("another mista is writing it: wait for it to end, or choose another --out"))
             }
@@ -277,11 +277,16 @@ pub fn foreign(first: &Header, other: &Header) -> Option<String> {
 /// Appends trials.
 #[derive(Debug)]
 pub struct Writer {
+    path: PathBuf,
     file: File,
     line: String,
 }
 
 impl Writer {
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Leaves the first `length` bytes, and goes on after them.
     fn cut(&mut self, length: u64) -> io::Result<()> {
         self.file.set_len(length)?;
