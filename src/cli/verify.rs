@@ -2,6 +2,7 @@
 
 use super::{Exit, Failure, print};
 use crate::job::{Capsule, RecipeError, VerifyError};
+use crate::optimize::BestParams;
 use clap::Args;
 use serde_json::json;
 use std::path::PathBuf;
@@ -26,28 +27,31 @@ impl From<VerifyError> for Failure {
 }
 
 pub fn verify(arguments: &VerifyArguments) -> Result<(), Failure> {
-    let mut different = 0;
+    let (mut different, all) = (0, arguments.results.len());
     for path in &arguments.results {
-        let difference = difference(path)?;
-        different += usize::from(difference.is_some());
+        let difference = match difference(path) {
+            Err(failure) if all == 1 => return Err(failure),
+            // One that cannot be run does not stop the others.
+            difference => difference,
+        };
+        different += usize::from(!matches!(difference, Ok(None)));
         let text = match (&difference, arguments.json) {
-            (difference, true) => {
+            (Ok(difference), true) => {
                 json!({ "result": path, "equal": difference.is_none(), "difference": difference }).to_string()
             }
-            (None, false) => format!("equal      {}", path.display()),
-            (Some(difference), false) => format!("different  {}: {difference}", path.display()),
+            (Err(failure), true) => {
+                json!({ "result": path, "equal": false, "error": failure.message }).to_string()
+            }
+            (Ok(None), false) => format!("equal      {}", path.display()),
+            (Ok(Some(difference)), false) => format!("different  {}: {difference}", path.display()),
+            (Err(failure), false) => format!("unusable   {}", failure.message),
         };
         print(&format!("{text}\n"))?;
     }
     match different {
         0 => Ok(()),
-        1 if arguments.results.len() == 1 => {
-            Err(Failure::new(Exit::Failed, "the result cannot be reproduced"))
-        }
-        count => {
-            let all = arguments.results.len();
-            Err(Failure::new(Exit::Failed, format!("{count} of {all} results cannot be reproduced")))
-        }
+        1 if all == 1 => Err(Failure::new(Exit::Failed, "the result cannot be reproduced")),
+        count => Err(Failure::new(Exit::Failed, format!("{count} of {all} results cannot be reproduced"))),
     }
 }
 
@@ -62,8 +66,13 @@ fn difference(path: &std::path::Path) -> Result<Option<String>, Failure> {
         Err(error) => return Err(VerifyError::from(error).into()),
     };
     let result = job.result()?;
-    let difference =
+    let mut difference =
         capsule.difference(&result).map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
+    // Best parameters say more than the run shows.
+    if difference.is_none() && std::fs::read_to_string(path).is_ok_and(|text| BestParams::is_edited(&text)) {
+        let text = "the run is equal, but the file was edited: its checksum does not fit";
+        difference = Some(text.to_owned());
+    }
     let version = env!("CARGO_PKG_VERSION");
     Ok(difference.map(|difference| match capsule.recipe.version == version {
         true => difference,

@@ -59,6 +59,8 @@ impl Intents {
 pub struct StrategyFault {
     /// The rendered diagnosis, with file, line and column.
     pub message: String,
+    /// The same in one line.
+    pub line: String,
 }
 
 /// Decides at each close. Implemented by the script host's tiers and by native strategies.

@@ -102,11 +102,33 @@ impl Capsule {
                 return Ok(Some(format!("{key} were {}, are {}", text(before), text(after))));
             }
         }
-        match &self.equity_sha256 {
-            Some(before) if now["equity_sha256"].as_str() != Some(before) => {
-                Ok(Some("the equity curve is another, though all trades and figures are equal".to_owned()))
-            }
-            _ => Ok(None),
+        if let Some(before) = &self.equity_sha256
+            && now["equity_sha256"].as_str() != Some(before)
+        {
+            return Ok(Some(
+                "the equity curve is another, though all trades and figures are equal".to_owned(),
+            ));
         }
+        // What was run, as far as it makes no difference to what came of it: a name, a count.
+        let (before, after) = (serde_json::to_value(&self.recipe)?, serde_json::to_value(again.recipe())?);
+        let keys = before.as_object().into_iter().flat_map(Map::iter).filter(|(key, _)| *key != "version");
+        for (key, before) in keys {
+            let after = after.get(key).unwrap_or(&Value::Null);
+            if !same(before, after) {
+                return Ok(Some(format!("{key} was {before}, is {after}")));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Whether two values are equal; 1 and 1.0 are.
+fn same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Object(a), Value::Object(b)) => {
+            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| same(a, b)))
+        }
+        (Value::Number(a), Value::Number(b)) => a.as_f64() == b.as_f64(),
+        (a, b) => a == b,
     }
 }

@@ -135,15 +135,13 @@ impl BestParams {
                 _ => error.to_string(),
             })
         })?;
-        let is_one = text.contains("\ncandles_sha256: ") && text.contains("\ngrid_sha256: ");
-        let checksum = text.rfind(&format!("\n{CHECKSUM}")).map(|at| text.split_at(at + 1));
-        let Some((body, checksum)) = checksum.filter(|_| is_one) else {
+        let Some((body, as_written)) = checked(&text) else {
             return Err(unusable(
                 "it is no file of best parameters as `mista optimize` writes them; parameters by hand go to `mista run --params`"
                     .to_owned(),
             ));
         };
-        if checksum.trim_end().strip_prefix(CHECKSUM) != Some(sha256(body.as_bytes()).as_str()) {
+        if !as_written {
             return Err(unusable(
                 "it was edited since it was written (its checksum does not fit), so it promises nothing: run `mista optimize` again, or try parameters of your own with `mista run --params`"
                     .to_owned(),
@@ -152,6 +150,11 @@ impl BestParams {
         serde_yaml::from_str(body).map_err(|error| {
             unusable(format!("it cannot be read; another version of mista may have written it: {error}"))
         })
+    }
+
+    /// Whether a text is such a file, and not as it was written.
+    pub fn is_edited(text: &str) -> bool {
+        checked(text).is_some_and(|(_, as_written)| !as_written)
     }
 
     /// The exclusive end of the training, UTC milliseconds.
@@ -163,6 +166,14 @@ impl BestParams {
     pub fn promised(&self, key: &str) -> Option<f64> {
         self.metrics.get(key).and_then(Value::as_f64)
     }
+}
+
+/// What a text's checksum is of, and whether it fits; `None` if it is no such file.
+fn checked(text: &str) -> Option<(&str, bool)> {
+    let is_one = text.contains("\ncandles_sha256: ") && text.contains("\ngrid_sha256: ");
+    let (body, checksum) = text.split_at(text.rfind(&format!("\n{CHECKSUM}")).filter(|_| is_one)? + 1);
+    let checksum = checksum.trim_end().strip_prefix(CHECKSUM);
+    Some((body, checksum == Some(sha256(body.as_bytes()).as_str())))
 }
 
 fn as_map(metrics: &Metrics) -> serde_json::Map<String, Value> {

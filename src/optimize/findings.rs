@@ -17,6 +17,8 @@ use std::io::Write;
 const TOP: usize = 20;
 /// Bars of the distribution.
 const BARS: usize = 40;
+/// Cells of a map at most: more cannot be told apart on a screen, and memory is not to grow with the grid.
+const CELLS: usize = 40_000;
 /// Trials handed to the cross-validation at a time.
 const CHUNK: usize = 256;
 
@@ -372,14 +374,16 @@ impl Second {
     }
 }
 
-/// An empty map for each pair of axes with several values.
+/// An empty map for each pair of axes with several values, but not too many.
 fn maps(grid: &Grid) -> Vec<Heat> {
     let several: Vec<usize> = (0..grid.axes.len()).filter(|axis| grid.axes[*axis].values.len() > 1).collect();
     let mut maps = Vec::new();
     for (index, &x) in several.iter().enumerate() {
         for &y in &several[index + 1..] {
             let cells = grid.axes[x].values.len() * grid.axes[y].values.len();
-            maps.push(Heat { x, y, values: vec![None; cells] });
+            if cells <= CELLS {
+                maps.push(Heat { x, y, values: vec![None; cells] });
+            }
         }
     }
     maps

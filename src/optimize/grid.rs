@@ -3,7 +3,7 @@
 use crate::config::{ConfigError, RawGrid};
 use crate::script::{Constraints, Origin, ParameterError, Parameters, Value, Written};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// Combinations that are gone through one by one at most.
 pub const COMBINATIONS_MOST: u64 = 10_000_000;
@@ -47,7 +47,8 @@ impl Grid {
         let mut axes = Vec::new();
         for axis in raw.axes.iter().filter(|axis| !fixed.contains(&axis.name.as_str())) {
             let mut checked = parameters.clone();
-            let mut seen: Vec<Value> = Vec::new();
+            let mut values = Vec::with_capacity(axis.values.len());
+            let mut seen = HashSet::new();
             for value in &axis.values {
                 let written = value.clone().map_or(Written::Null, Written::Value);
                 let set = checked.set(&axis.name, &written);
@@ -61,7 +62,7 @@ impl Grid {
                     ConfigError::new(&*axis.place, format!("{error}{remedy}"))
                 })?;
                 let value = checked.get(&axis.name).cloned().unwrap_or(Value::Bool(false));
-                if seen.contains(&value) {
+                if !seen.insert(told_apart(&value)) {
                     let message =
                         format!("`{}`: {written} is there twice (null and 0 are the same: off)", axis.name);
                     let message = match value {
@@ -70,11 +71,12 @@ impl Grid {
                     };
                     return Err(ConfigError::new(&*axis.place, message));
                 }
-                seen.push(value);
+                // As checked: 20.0 for a whole number is 20.
+                values.push(match written {
+                    Written::Null => None,
+                    _ => Some(value),
+                });
             }
-            // As checked: 20.0 for a whole number is 20.
-            let values =
-                axis.values.iter().zip(seen).map(|(raw, value)| raw.as_ref().map(|_| value)).collect();
             axes.push(Axis { name: axis.name.clone(), values });
         }
         let grid = Grid { axes, constraints: raw.constraints.clone() };
@@ -177,6 +179,11 @@ impl Grid {
             }
             return Ok(Kept::Some(drawn.into_iter().filter_map(|index| kept.get(index)).collect()));
         }
+        if samples > COMBINATIONS_MOST {
+            return Err(format!(
+                "--samples {samples}: of so large a grid at most {COMBINATIONS_MOST} are drawn"
+            ));
+        }
         let mut judge = Judge::new(&self.constraints, &self.axes, parameters)?;
         let mut drawn = BTreeSet::new();
         for _ in 0..samples.saturating_mul(1000) {
@@ -206,6 +213,15 @@ impl Grid {
             }
         }
         Ok(Kept::Some(kept))
+    }
+}
+
+/// A text that differs where values do.
+fn told_apart(value: &Value) -> String {
+    match value {
+        // Not -0.
+        Value::Float(value) => format!("{:?}", Value::Float(value + 0.0)),
+        value => format!("{value:?}"),
     }
 }
 

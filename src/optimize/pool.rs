@@ -134,7 +134,9 @@ pub fn run(
                     into.early.insert(position, (place, trial));
                     while let Some((place, trial)) = into.early.remove(&into.next) {
                         if let Err(error) = writers[work].append(place, &trial) {
-                            into.error = Some(format!("cannot write the trials: {error}"));
+                            let path = writers[work].path().display();
+                            into.error =
+                                Some(format!("cannot write {path}: {error}; --resume goes on from here"));
                             queue.failed[work].store(true, Ordering::Relaxed);
                             into.early.clear();
                             break;
@@ -170,8 +172,20 @@ struct Collected {
     error: Option<String>,
 }
 
+/// Ends the others when a thread breaks down: its trial would never come, and they would wait for it.
+struct Alarm<'a>(&'a Queue<'a>);
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.failed.iter().for_each(|failed| failed.store(true, Ordering::Relaxed));
+        }
+    }
+}
+
 /// Runs what the queue gives, until it has no more.
 fn serve(queue: &Queue<'_>, sender: &mpsc::Sender<Message>) {
+    let _alarm = Alarm(queue);
     let mut runner: Option<(usize, Runner<'_>)> = None;
     while let Some((work, position)) = queue.take() {
         if queue.stopped() {

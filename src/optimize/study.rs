@@ -203,16 +203,15 @@ impl<'a> Runner<'a> {
     /// One backtest of a combination on `rows`, starting with `balance` if given.
     pub fn run(&mut self, number: u64, rows: Range<usize>, balance: Option<f64>) -> Result<Outcome, String> {
         let Study { plan, setup, columns, .. } = self.study;
-        let line = |error: String| error.split_whitespace().collect::<Vec<_>>().join(" ");
         self.parameters.clone_from(&self.study.parameters);
-        plan.grid.apply(number, &mut self.parameters).map_err(|error| line(error.to_string()))?;
-        self.script.prepare(&self.parameters).map_err(|error| line(error.to_string()))?;
+        plan.grid.apply(number, &mut self.parameters).map_err(|error| error.to_string())?;
+        self.script.prepare(&self.parameters).map_err(|error| error.in_line())?;
         let mut settings: Settings = setup.settings_for(&self.parameters);
         settings.initial_balance = balance.unwrap_or(settings.initial_balance);
         let data = self.script.data(&settings.rules, columns);
         let detail = setup.market.detail.as_ref().map(|detail| &*detail.candles);
         let backtest = Backtest { settings: &settings, data: &data, rows, detail };
-        backtest.run(&mut self.script).map_err(|fault| line(fault.to_string()))
+        backtest.run(&mut self.script).map_err(|fault| fault.line)
     }
 }
 

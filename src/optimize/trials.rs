@@ -147,14 +147,14 @@ impl Trials {
         if let Some(folder) = self.path.parent() {
             std::fs::create_dir_all(folder).map_err(|error| self.io(error))?;
         }
-        // Not cut off before it is ours alone.
-        let open = OpenOptions::new().create(true).truncate(false).write(true).open(&self.path);
-        self.begin(self.writer(open.map_err(|error| self.io(error))?)?)
+        // Nothing is cut off before the lock is held: another program may be writing it.
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(&self.path);
+        self.begin(self.writer(file.map_err(|error| self.io(error))?)?)
     }
 
-    /// Empties the file and writes its head.
+    /// Writes the head into an empty file.
     fn begin(&self, mut writer: Writer) -> Result<Writer, TrialsError> {
-        writer.file.set_len(0).and_then(|()| writer.file.rewind()).map_err(|error| self.io(error))?;
+        writer.cut(0).map_err(|error| self.io(error))?;
         let head = serde_json::to_string(&self.header).map_err(|error| self.io(error.into()))?;
         let mut names = vec!["window", "trial", "error"];
         names.extend(Metrics::KEYS);
@@ -168,7 +168,7 @@ impl Trials {
     fn writer(&self, file: File) -> Result<Writer, TrialsError> {
         // Two programs that write one file would spoil it; the lock goes with the process, however it ends.
         match file.try_lock() {
-            Ok(()) => Ok(Writer { file, line: String::new() }),
+            Ok(()) => Ok(Writer { path: self.path.clone(), file, line: String::new() }),
             Err(std::fs::TryLockError::WouldBlock) => {
                 Err(self.damaged("another mista is writing it: wait for it to end, or choose another --out"))
             }
@@ -185,8 +185,9 @@ impl Trials {
             Err(error) => return Err(self.io(error)),
         };
         let mut writer = self.writer(file)?;
-        if self.torn_in_the_head()? {
-            // Killed before the first trial: nothing is lost.
+        let lines = self.head_lines().map_err(|error| self.io(error))?;
+        if lines == 0 {
+            // Killed within the first line: nothing is lost.
             return Ok(Some((self.begin(writer)?, 0)));
         }
         let there = Trials::open(&self.path)?;
@@ -194,6 +195,9 @@ impl Trials {
             return Err(self.damaged(format!(
                 "it is of another search ({difference}): without --resume a new one is begun"
             )));
+        }
+        if lines == 1 {
+            return Ok(Some((self.begin(writer)?, 0)));
         }
         let mut rows = there.rows(study)?;
         let mut count = 0;
@@ -203,20 +207,22 @@ impl Trials {
             count += 1;
             end = rows.position();
         }
-        writer.file.set_len(end).map_err(|error| self.io(error))?;
-        writer.file.seek(SeekFrom::Start(end)).map_err(|error| self.io(error))?;
+        writer.cut(end).map_err(|error| self.io(error))?;
         Ok(Some((writer, count)))
     }
 
-    /// Whether the two lines before the trials are not all there.
-    fn torn_in_the_head(&self) -> Result<bool, TrialsError> {
-        let mut file = BufReader::new(File::open(&self.path).map_err(|error| self.io(error))?);
+    /// How many of the head's two lines are there to their ends.
+    fn head_lines(&self) -> io::Result<usize> {
+        let mut file = BufReader::new(File::open(&self.path)?);
         let mut line = Vec::new();
-        for _ in 0..2 {
+        for count in 0..2 {
             line.clear();
-            file.read_until(b'\n', &mut line).map_err(|error| self.io(error))?;
+            file.read_until(b'\n', &mut line)?;
+            if !line.ends_with(b"\n") {
+                return Ok(count);
+            }
         }
-        Ok(!line.ends_with(b"\n"))
+        Ok(2)
     }
 
     /// The trials in the file, from the first.
@@ -271,11 +277,22 @@ pub fn foreign(first: &Header, other: &Header) -> Option<String> {
 /// Appends trials.
 #[derive(Debug)]
 pub struct Writer {
+    path: PathBuf,
     file: File,
     line: String,
 }
 
 impl Writer {
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Leaves the first `length` bytes, and goes on after them.
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        self.file.set_len(length)?;
+        self.file.seek(SeekFrom::Start(length)).map(drop)
+    }
+
     fn put(&mut self, text: &str) -> io::Result<()> {
         self.file.write_all(text.as_bytes())
     }

@@ -1,6 +1,6 @@
 //! Writing files so that nobody ever reads half of one.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -32,7 +32,11 @@ impl NewFile {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         fs::create_dir_all(folder)?;
         let temporary = temporary_beside(folder, path)?;
-        let file = BufWriter::new(File::create(&temporary)?);
+        remove_abandoned(folder, path);
+        let file = File::create(&temporary)?;
+        // Says that somebody is writing it. Where files cannot be locked nothing is ever taken for abandoned.
+        let _ = file.try_lock();
+        let file = BufWriter::new(file);
         Ok(NewFile { path: path.to_owned(), temporary, file, committed: false })
     }
 
@@ -67,14 +71,37 @@ impl Drop for NewFile {
 
 fn temporary_beside(folder: &Path, path: &Path) -> io::Result<PathBuf> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    let name = path.file_name().ok_or_else(|| {
+    let mut hidden = hidden_name(path).ok_or_else(|| {
         io::Error::new(io::ErrorKind::InvalidInput, format!("{} is not a file name", path.display()))
     })?;
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    let mut hidden = OsString::from(".");
-    hidden.push(name);
-    hidden.push(format!(".{}-{count}.tmp", std::process::id()));
+    hidden.push(format!("{}-{count}.tmp", std::process::id()));
     Ok(folder.join(hidden))
+}
+
+/// What the names of all temporary files of `path` begin with.
+fn hidden_name(path: &Path) -> Option<OsString> {
+    let mut hidden = OsString::from(".");
+    hidden.push(path.file_name()?);
+    hidden.push(".");
+    Some(hidden)
+}
+
+/// Takes away what programs left that were killed while they wrote `path`.
+fn remove_abandoned(folder: &Path, path: &Path) {
+    let Some(hidden) = hidden_name(path) else { return };
+    let is_one = |name: &OsStr| {
+        let rest = name.as_encoded_bytes().strip_prefix(hidden.as_encoded_bytes());
+        let numbers = rest.and_then(|rest| rest.strip_suffix(b".tmp"));
+        numbers.is_some_and(|n| !n.is_empty() && n.iter().all(|b| b.is_ascii_digit() || *b == b'-'))
+    };
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        // Its writer holds a lock, which went with it if it was killed.
+        let abandoned = || File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok());
+        if is_one(&entry.file_name()) && abandoned() {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 #[cfg(test)]
@@ -89,6 +116,24 @@ mod tests {
         write_atomic(&path, "two").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "two");
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_a_killed_program_left_is_taken_away_and_what_is_being_written_is_not() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("page.html");
+        for name in [".page.html.123-0.tmp", ".page.html.x.tmp", ".other.html.123-0.tmp", ".page.html..tmp"] {
+            fs::write(root.path().join(name), "half").unwrap();
+        }
+        let mut slow = NewFile::create(&path).unwrap();
+        slow.write_all(b"slow").unwrap();
+        write_atomic(&path, "fast").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "fast");
+        slow.commit().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "slow");
+        let mut left: Vec<_> = fs::read_dir(root.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, [".other.html.123-0.tmp", ".page.html..tmp", ".page.html.x.tmp", "page.html"]);
     }
 
     #[cfg(unix)]

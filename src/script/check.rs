@@ -74,6 +74,13 @@ impl ScriptError {
     }
 }
 
+impl ScriptError {
+    /// What is wrong first, in one line.
+    pub fn in_line(&self) -> String {
+        self.diagnostics.first().map(Diagnostic::in_line).unwrap_or_default()
+    }
+}
+
 impl fmt::Display for ScriptError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.diagnostics.as_slice() {

@@ -43,8 +43,10 @@ impl Script {
                 let now = self.state.now.get().row;
                 let close_time = self.state.data.borrow().candles.close_time.get(now).copied().unwrap_or(0);
                 let (name, time) = (handler.name(), iso(close_time + 1));
-                let message = format!("{}\n  in {name}, at the close of {time}", self.error(&error));
-                Err(StrategyFault { message })
+                let error = self.error(&error);
+                let message = format!("{error}\n  in {name}, at the close of {time}");
+                let line = format!("{}, in {name}, at the close of {time}", error.in_line());
+                Err(StrategyFault { message, line })
             }
         }
     }

@@ -1,6 +1,7 @@
 //! From trials to results: files, tables, JSON.
 
 use super::{Output, Task, study_stem, table};
+use crate::cli::outputs::Named;
 use crate::cli::{Exit, Failure, complain, print, write};
 use crate::job::Job;
 use crate::optimize::trials::Trials;
@@ -37,9 +38,36 @@ impl From<FindingsError> for Failure {
     fn from(error: FindingsError) -> Self {
         let exit = match error {
             FindingsError::AllFailed { .. } | FindingsError::Run(_) => Exit::Script,
-            FindingsError::Trials(_) | FindingsError::Details(_) => Exit::Failed,
+            FindingsError::Trials(error) => return error.into(),
+            FindingsError::Details(_) => Exit::Failed,
         };
         Failure::new(exit, error.to_string())
+    }
+}
+
+/// Where the results of a study go.
+pub struct Paths {
+    pub best: PathBuf,
+    pub report: PathBuf,
+    pub details: PathBuf,
+}
+
+impl Paths {
+    pub fn of(study: &Study, out: &Path) -> Paths {
+        let (metric, study) = (study.plan.metric.name(), study_stem(study));
+        Paths {
+            best: out.join(format!("{metric}_best_params_{study}.yaml")),
+            report: out.join("reports").join(format!("{metric}_{study}.html")),
+            details: out.join("details").join(format!("{metric}_{study}.csv")),
+        }
+    }
+
+    /// As messages name them.
+    pub fn named(&self, details: bool) -> Vec<Named<'_>> {
+        let mut named: Vec<Named<'_>> =
+            vec![("the best parameters", &self.best), ("the report", &self.report)];
+        named.extend(details.then_some(("the details", self.details.as_path())));
+        named
     }
 }
 
@@ -53,11 +81,9 @@ pub fn finish<'a>(
     batch: bool,
 ) -> Result<Finished<'a>, Failure> {
     let failed = |error: &dyn std::fmt::Display| Failure::new(Exit::Failed, error.to_string());
-    let metric = study.plan.metric;
-    let stem = format!("{}_{}", metric.name(), study_stem(study));
+    let Paths { best, report, details } = Paths::of(study, out);
     let mut written = Vec::new();
 
-    let details = out.join("details").join(format!("{stem}.csv"));
     let findings = match save_details {
         true => {
             let cannot = |error: std::io::Error| {
@@ -80,6 +106,7 @@ pub fn finish<'a>(
     let result = job.result()?;
     if Metrics::KEYS.iter().any(|key| result.metrics.get(key).flatten() != findings.best.figures.get(key)) {
         // Nothing known makes this happen; if something does, nobody may trade on it.
+        let stem = study_stem(study);
         return Err(failed(&format!("{stem}: the best trial, run again, came out differently")));
     }
     let recipe = result.recipe();
@@ -87,21 +114,21 @@ pub fn finish<'a>(
     let charts = if batch { ChartScript::Shared(CHARTS.to_owned()) } else { ChartScript::Inline };
     let html = page(study, &findings, &result, &params, charts).map_err(|error| failed(&error))?;
 
-    let best = out.join(format!("{}_best_params_{}.yaml", metric.name(), study_stem(study)));
     write(&best, params.text().map_err(|error| failed(&error))?)?;
-    let report = out.join("reports").join(format!("{stem}.html"));
     write(&report, html)?;
     written.insert(0, ("best parameters", best));
     written.push(("report", report));
     Ok(Finished { study, findings, params, parameters, files: written })
 }
 
-/// Prints what came of all tasks, and writes the index of a batch.
+/// Writes the index page of a batch, and what its pages share.
+pub fn write_index(tasks: &[Task<Finished<'_>>], output: &Output) -> Result<(), Failure> {
+    write(&output.out.join("reports").join(CHARTS), chart_script())?;
+    write(&output.out.join("index.html"), index(tasks))
+}
+
+/// Prints what came of all tasks.
 pub fn report(tasks: &[Task<Finished<'_>>], output: &Output, batch: bool) -> Result<(), Failure> {
-    if batch {
-        write(&output.out.join("reports").join(CHARTS), chart_script())?;
-        write(&output.out.join("index.html"), index(tasks))?;
-    }
     if output.json {
         let value = match (batch, tasks) {
             (false, [(_, Ok(finished))]) => finished.json()?,

@@ -1,7 +1,8 @@
 //! `mista optimize merge`: shards of one search into the result that one machine gives.
 
 use super::Output;
-use super::finish::{self, finish};
+use super::finish::{self, Paths, finish};
+use crate::cli::outputs::{Named, check};
 use crate::cli::{Exit, Failure};
 use crate::optimize::Study;
 use crate::optimize::trials::{Trials, foreign};
@@ -51,6 +52,8 @@ pub fn merge(arguments: &MergeArguments) -> Result<(), Failure> {
         return Err(usage(format!("shard{s} {list} missing: run {list} with --shard, or name the file{s}")));
     }
     let study = Study::new(first.header.plan.clone(), None)?;
+    let inputs: Vec<Named<'_>> = files.iter().map(|file| ("a shard", file.path.as_path())).collect();
+    check(&Paths::of(&study, &arguments.output.out).named(arguments.save_details), &inputs)?;
     let finished = finish(&study, &files, &arguments.output.out, arguments.save_details, false);
     finish::report(&[(study.plan.recipe.strategy.clone(), finished)], &arguments.output, false)
 }

@@ -6,7 +6,7 @@ mod progress;
 mod table;
 
 use super::arguments::{JobArguments, parse_positive};
-use super::outputs::file_stem;
+use super::outputs::{check, file_stem};
 use super::{Exit, Failure, complain, print};
 use crate::config::{BacktestRunConfig, GridFile, Overrides};
 use crate::data::symbol_of;
@@ -21,10 +21,11 @@ use crate::report::number::grouped;
 use crate::script::Script;
 use clap::{Args, Subcommand, ValueEnum};
 pub use finish::CHARTS;
-use finish::{Finished, finish};
+use finish::{Finished, Paths, finish};
 use merge::MergeArguments;
 use progress::Progress;
-use std::collections::BTreeMap;
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -147,23 +148,33 @@ fn search(arguments: &OptimizeArguments) -> Result<(), Failure> {
 
     let stop = interruptible()?;
     let started = Instant::now();
-    let mut files = Vec::new();
-    let mut writers = Vec::new();
-    let mut work = Vec::new();
-    for study in &studies {
-        let file = Trials::new(trials_path(arguments, study), study.plan.clone(), shard(arguments));
-        let (writer, done) = begin(arguments, &file, study)?;
-        work.push(Work { study, shard: shard(arguments), done });
-        files.push(file);
-        writers.push(writer);
+    let (mut work, mut writers) = (Vec::new(), Vec::new());
+    let mut begun: Vec<Task<(&Study, Trials)>> = Vec::new();
+    for (name, study) in &tasks {
+        let one = study.as_ref().map_err(Clone::clone).and_then(|study| {
+            let file = Trials::new(trials_path(arguments, study), study.plan.clone(), shard(arguments));
+            check_paths(arguments, study, &file)?;
+            let (writer, done) = begin(arguments, &file, study)?;
+            writers.push(writer);
+            work.push(Work { study, shard: shard(arguments), done });
+            Ok((study, file))
+        });
+        match one {
+            Err(failure) if !arguments.all => return Err(failure),
+            one => begun.push((name.clone(), one)),
+        }
     }
     let threads = arguments.threads.map_or_else(threads, |threads| threads as usize);
     let mut progress = Progress::new(&work, arguments.output.quiet);
     let ended = pool::run(&work, &mut writers, threads, &stop, &mut progress);
     progress.clear();
-    drop(writers);
     if ended.contains(&Ended::Stopped) {
-        print(&progress.known(&work))?;
+        let known = progress.known(&work);
+        if arguments.output.json {
+            complain(known.trim_end())
+        } else {
+            print(&known)?
+        }
         let text = "stopped before all trials had been run; --resume goes on from here";
         return Err(Failure::new(Exit::Stopped, text));
     }
@@ -174,46 +185,61 @@ fn search(arguments: &OptimizeArguments) -> Result<(), Failure> {
     );
 
     if let Some(shard) = arguments.shard {
-        for (file, ended) in files.iter().zip(&ended) {
+        for ((_, begun), ended) in begun.iter().zip(&ended) {
             if let Ended::Failed(error) = ended {
                 return Err(Failure::new(Exit::Failed, error.clone()));
             }
-            if !arguments.output.quiet {
+            let Ok((_, file)) = begun else { continue };
+            if arguments.output.json {
+                print(&format!("{:#}\n", json!({ "shard": shard.to_string(), "file": file.path })))?;
+            } else if !arguments.output.quiet {
                 print(&format!("shard {shard} written to {}\n", file.path.display()))?;
             }
         }
         return Ok(());
     }
-    let mut outcomes = ended.into_iter().zip(files);
-    let finished: Vec<Task<Finished<'_>>> = tasks
-        .iter()
-        .map(|(name, study)| {
-            let finished = match study {
-                Err(failure) => Err(failure.clone()),
-                Ok(study) => match outcomes.next() {
-                    Some((Ended::Complete, file)) => {
-                        let finished = finish(
-                            study,
-                            std::slice::from_ref(&file),
-                            &arguments.output.out,
-                            arguments.save_details,
-                            arguments.all,
-                        );
-                        let no_use = |failure: &Failure| failure.exit == Exit::Script;
-                        if finished.as_ref().err().is_none_or(no_use) {
-                            // Everything in it is in the results now, or every trial failed.
-                            let _ = std::fs::remove_file(&file.path);
-                        }
-                        finished
-                    }
-                    Some((Ended::Failed(error), _)) => Err(Failure::new(Exit::Failed, error)),
-                    _ => Err(Failure::new(Exit::Failed, "it was not run")),
-                },
-            };
-            (name.clone(), finished)
-        })
-        .collect();
-    finish::report(&finished, &arguments.output, arguments.all)
+    let mut ended = ended.into_iter();
+    let (out, details, all) = (&arguments.output.out, arguments.save_details, arguments.all);
+    let mut finished: Vec<Task<Finished<'_>>> = Vec::new();
+    for (name, begun) in &begun {
+        let one = match begun {
+            Err(failure) => Err(failure.clone()),
+            Ok((study, file)) => match ended.next() {
+                Some(Ended::Complete) => finish(study, std::slice::from_ref(file), out, details, all),
+                Some(Ended::Failed(error)) => Err(Failure::new(Exit::Failed, error)),
+                _ => Err(Failure::new(Exit::Failed, "it was not run")),
+            },
+        };
+        finished.push((name.clone(), one));
+    }
+    if all {
+        finish::write_index(&finished, &arguments.output)?;
+    }
+    for ((_, begun), (_, finished)) in begun.iter().zip(&finished) {
+        let over = match finished {
+            Ok(_) => true,
+            Err(failure) => failure.exit == Exit::Script,
+        };
+        if let (Ok((_, file)), true) = (begun, over) {
+            // What is in it is in the results now, or would fail again.
+            let _ = std::fs::remove_file(&file.path);
+        }
+    }
+    // Until here nobody else could begin the same search anew.
+    drop(writers);
+    finish::report(&finished, &arguments.output, all)
+}
+
+/// Looks at what is to be written before anything is computed.
+fn check_paths(arguments: &OptimizeArguments, study: &Study, file: &Trials) -> Result<(), Failure> {
+    let results = Paths::of(study, &arguments.output.out);
+    let mut outputs = vec![("the trials", file.path.as_path())];
+    if arguments.shard.is_none() {
+        outputs.extend(results.named(arguments.save_details));
+    }
+    let mut inputs = arguments.job.inputs(&study.plan.recipe.script, &study.setup.market);
+    inputs.push(("the grid", &arguments.grid));
+    check(&outputs, &inputs)
 }
 
 /// The studies of `--all`. What is wrong with one of them does not stop the others.
@@ -241,16 +267,28 @@ fn batch(arguments: &OptimizeArguments, grids: &GridFile) -> Result<Vec<Task<Stu
     }
     let mut markets = BTreeMap::new();
     let mut tasks = Vec::new();
+    let mut stems = BTreeSet::new();
     for symbol in &symbols {
         for strategy in &strategies {
             let script = script_named(strategy);
             let overrides = Overrides {
                 data: Some(folder.join(format!("{symbol}_{interval}.csv"))),
+                // A config file may name one, which would be that of all.
+                symbol: Some(symbol.clone()),
                 ..arguments.job.overrides()
             };
             let name = Path::new(strategy).file_stem().unwrap_or_default().to_string_lossy();
             let task = format!("{name} {symbol} {interval}");
-            tasks.push((task, study(arguments, grids, &script, &overrides, &mut markets)));
+            let study = study(arguments, grids, &script, &overrides, &mut markets).and_then(|study| {
+                match stems.insert(study_stem(&study)) {
+                    true => Ok(study),
+                    false => Err(Failure::new(
+                        Exit::Usage,
+                        format!("{}: another task has these names too: name it once", script.display()),
+                    )),
+                }
+            });
+            tasks.push((task, study));
         }
     }
     Ok(tasks)
@@ -355,7 +393,11 @@ impl From<StudyError> for Failure {
 
 impl From<TrialsError> for Failure {
     fn from(error: TrialsError) -> Self {
-        Failure::new(Exit::Failed, error.to_string())
+        let exit = match error {
+            TrialsError::File { .. } => Exit::Usage,
+            TrialsError::Io { .. } => Exit::Failed,
+        };
+        Failure::new(exit, error.to_string())
     }
 }
 
@@ -382,21 +424,34 @@ fn study_stem(study: &Study) -> String {
 
 /// Opens the file of trials, anew or where it ended.
 fn begin(arguments: &OptimizeArguments, file: &Trials, study: &Study) -> Result<(Writer, u64), Failure> {
-    if arguments.resume {
-        return match file.resume(study)? {
-            Some(found) => Ok(found),
-            None => Ok((file.create()?, 0)),
-        };
+    let there = Trials::open(&file.path).map(|there| there.header);
+    if !arguments.resume {
+        let writer = file.create()?;
+        if there.is_ok_and(|there| there == file.header) {
+            complain(&format!(
+                "note: {} held trials of this very search that was stopped; it begins anew (--resume goes on)",
+                file.path.display()
+            ));
+        }
+        return Ok((writer, 0));
     }
-    if let Ok(there) = Trials::open(&file.path)
-        && there.header == file.header
-    {
-        complain(&format!(
-            "note: {} holds trials of this very search that was stopped; it begins anew (--resume would go on)",
-            file.path.display()
-        ));
+    // The trials are the same whatever they are ranked by, but a shard says what by.
+    if let (Ok(there), true) = (there, arguments.shard.is_some()) {
+        let (metric, least) = (there.plan.metric, there.plan.min_trades);
+        if (metric, least) != (study.plan.metric, study.plan.min_trades) {
+            return Err(Failure::new(
+                Exit::Usage,
+                format!(
+                    "{}: this shard was begun with --metric {metric} --min-trades {least}: resume it with them",
+                    file.path.display()
+                ),
+            ));
+        }
     }
-    Ok((file.create()?, 0))
+    match file.resume(study)? {
+        Some(found) => Ok(found),
+        None => Ok((file.create()?, 0)),
+    }
 }
 
 /// Asks before a search that takes long.

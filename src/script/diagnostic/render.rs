@@ -61,10 +61,18 @@ fn render(diagnostics: &[Diagnostic], sources: &Sources, theme: GraphicalTheme) 
         // Writing into a string fails only if something inside refuses to be drawn; the finding is said anyway.
         match handler.render_report(&mut text, &Report::new(diagnostic, sources)) {
             Ok(()) => out.push_str(text.trim_start_matches('\n')),
-            Err(_) => out.push_str(&format!("{}: {}\n", place(diagnostic), diagnostic.message)),
+            Err(_) => out.push_str(&format!("{}\n", diagnostic.in_line())),
         }
     }
     out
+}
+
+impl Diagnostic {
+    /// Place and message, without the source line.
+    pub fn in_line(&self) -> String {
+        let message = self.message.split_whitespace().collect::<Vec<_>>().join(" ");
+        if self.source_name.is_empty() { message } else { format!("{}: {message}", place(self)) }
+    }
 }
 
 fn place(diagnostic: &Diagnostic) -> String {
