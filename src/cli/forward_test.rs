@@ -119,8 +119,8 @@ pub fn forward_test(arguments: &ForwardTestArguments) -> Result<(), Failure> {
         [] => Ok(()),
         [(_, failure)] if !batch => Err((*failure).clone()),
         failures => {
-            for (_, failure) in failures {
-                complain(&format!("failed: {}", failure.message));
+            for (file, failure) in failures {
+                complain(&failure.of(&file.display().to_string()));
             }
             let text = format!("{} of {} forward tests failed, see above", failures.len(), tests.len());
             Err(Failure::new(Exit::Failed, text))

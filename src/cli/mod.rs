@@ -45,6 +45,16 @@ impl Failure {
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
         Failure { exit, message: message.into() }
     }
+
+    /// As one of several: what failed, and why.
+    fn of(&self, what: &str) -> String {
+        let message = &self.message;
+        match message.contains('\n') {
+            true => format!("failed: {what}\n{message}"),
+            false if message.starts_with(what) => format!("failed: {message}"),
+            false => format!("failed: {what}: {message}"),
+        }
+    }
 }
 
 impl From<JobError> for Failure {

@@ -153,7 +153,7 @@ pub fn report(tasks: &[Task<Finished<'_>>], output: &Output, batch: bool) -> Res
         (false, [(_, failure)]) => Err((*failure).clone()),
         (_, failures) => {
             for (name, failure) in failures {
-                complain(&format!("failed: {name}: {}", failure.message));
+                complain(&failure.of(name));
             }
             let all = tasks.len();
             Err(Failure::new(Exit::Failed, format!("{} of {all} tasks failed, see above", failures.len())))

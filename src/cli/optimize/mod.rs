@@ -166,14 +166,17 @@ fn search(arguments: &OptimizeArguments) -> Result<(), Failure> {
     }
     let threads = arguments.threads.map_or_else(threads, |threads| threads as usize);
     let mut progress = Progress::new(&work, arguments.output.quiet);
+    let resumed = begun.iter().filter_map(|(_, begun)| begun.as_ref().ok()).enumerate();
+    for (index, (study, file)) in resumed.filter(|(index, _)| work[*index].done > 0) {
+        progress.recall(index, file.rows(study)?.map_while(Result::ok));
+    }
     let ended = pool::run(&work, &mut writers, threads, &stop, &mut progress);
     progress.clear();
     if ended.contains(&Ended::Stopped) {
-        let known = progress.known(&work);
-        if arguments.output.json {
-            complain(known.trim_end())
-        } else {
-            print(&known)?
+        match arguments.output {
+            Output { quiet: true, .. } => {}
+            Output { json: true, .. } => complain(progress.known().trim_end()),
+            _ => print(&progress.known())?,
         }
         let text = "stopped before all trials had been run; --resume goes on from here";
         return Err(Failure::new(Exit::Stopped, text));

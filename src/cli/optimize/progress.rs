@@ -60,6 +60,11 @@ impl<'a> Progress<'a> {
         }
     }
 
+    /// Takes in the trials that were there before, those of the `work`-th study.
+    pub fn recall(&mut self, work: usize, rows: impl Iterator<Item = (Place, Trial)>) {
+        rows.for_each(|(place, trial)| self.leaders[work].see(place, &trial));
+    }
+
     /// Trials that have ended since the start.
     pub fn done(&self) -> u64 {
         self.done
@@ -109,18 +114,13 @@ impl<'a> Progress<'a> {
     }
 
     /// What is known of a search that was stopped.
-    pub fn known(&self, work: &[Work<'_>]) -> String {
+    pub fn known(&self) -> String {
         let mut out = format!("{}\n", self.line());
-        for ((study, leader), work) in self.studies.iter().zip(&self.leaders).zip(work) {
+        for (study, leader) in self.studies.iter().zip(&self.leaders) {
             let table = leaders(study, leader);
             if !table.is_empty() {
                 let recipe = &study.plan.recipe;
-                let resumed = if work.done > 0 { ", since it was resumed" } else { "" };
-                let _ = write!(
-                    out,
-                    "\n{} {} {}{resumed}\n{table}",
-                    recipe.strategy, recipe.symbol, recipe.interval
-                );
+                let _ = write!(out, "\n{} {} {}\n{table}", recipe.strategy, recipe.symbol, recipe.interval);
             }
         }
         out
