@@ -10,6 +10,7 @@ mod cases;
 mod determinism;
 mod ledger;
 mod optimize;
+mod optimize_grid;
 mod optimize_resume;
 mod playground;
 mod property;
