@@ -1,11 +1,14 @@
 """One engine, one workload, one process: prints a line of JSON. Started by compare.py.
 
     engines.py backtesting|backtrader W1|W2 CANDLES.csv
+    engines.py backtesting|vectorbt-numba|vectorbt-rust W3 CANDLES.csv GRID.json
 
-The CPU time is that of the engine alone: candles are in memory as a data frame before the clock starts.
+The CPU time is that of the engine alone: candles are in memory as a data frame before the clock starts. W3 is a grid of
+W1's parameters; its engines have been warmed up on the first candles, so that nothing is compiled while the clock runs.
 """
 
 import json
+import resource
 import sys
 import time
 import warnings
@@ -17,6 +20,11 @@ warnings.filterwarnings("ignore")
 COMMISSION = 0.001
 # What mista calls 95 % of equity: quantity x price. Commission comes on top.
 SIZE = 0.95
+# Where commission counts into the fraction, this gives the same quantity.
+SIZE_WITH_COMMISSION = SIZE * (1 + COMMISSION)
+CASH = 10_000
+# Candles that are enough to have everything compiled.
+WARM_UP = 2000
 
 
 def read(path):
@@ -37,28 +45,35 @@ def lowest(values, period):
     return pd.Series(values).rolling(period).min().to_numpy()
 
 
+def backtesting_crossover():
+    from backtesting import Strategy
+
+    class Crossover(Strategy):
+        fast_period = 10
+        slow_period = 50
+
+        def init(self):
+            self.fast = self.I(sma, self.data.Close, self.fast_period, plot=False)
+            self.slow = self.I(sma, self.data.Close, self.slow_period, plot=False)
+
+        def next(self):
+            fast, slow = self.fast, self.slow
+            if fast[-2] <= slow[-2] and fast[-1] > slow[-1]:
+                if not self.position:
+                    self.buy(size=SIZE_WITH_COMMISSION)
+            elif fast[-2] >= slow[-2] and fast[-1] < slow[-1]:
+                if self.position:
+                    self.position.close()
+
+    return Crossover
+
+
 def with_backtesting(workload, frame):
     import backtesting
     from backtesting import Strategy
     from backtesting.lib import FractionalBacktest
 
     backtesting.backtesting._tqdm = lambda rows, **_: rows
-    # Backtesting.py takes the fraction with commission included.
-    size = SIZE * (1 + COMMISSION)
-
-    class W1(Strategy):
-        def init(self):
-            self.fast = self.I(sma, self.data.Close, 10, plot=False)
-            self.slow = self.I(sma, self.data.Close, 50, plot=False)
-
-        def next(self):
-            fast, slow = self.fast, self.slow
-            if fast[-2] <= slow[-2] and fast[-1] > slow[-1]:
-                if not self.position:
-                    self.buy(size=size)
-            elif fast[-2] >= slow[-2] and fast[-1] < slow[-1]:
-                if self.position:
-                    self.position.close()
 
     class W2(Strategy):
         def init(self):
@@ -72,16 +87,16 @@ def with_backtesting(workload, frame):
                     self.position.close()
             elif close > self.high[-2]:
                 # Levels can only be given as prices now, not from the fill.
-                self.buy(size=size, sl=close * 0.98, tp=close * 1.04)
+                self.buy(size=SIZE_WITH_COMMISSION, sl=close * 0.98, tp=close * 1.04)
 
     frame = frame.rename(columns=str.capitalize)
     start = time.process_time()
     # Fractions of a coin, as its documentation does it: prices are scaled.
     run = FractionalBacktest(
         frame,
-        W1 if workload == "W1" else W2,
+        backtesting_crossover() if workload == "W1" else W2,
         fractional_unit=1e-8,
-        cash=10_000,
+        cash=CASH,
         commission=COMMISSION,
         finalize_trades=True,
     )
@@ -146,7 +161,7 @@ def with_backtrader(workload, frame):
     cerebro.adddata(Feed(dataname=frame))
     cerebro.addstrategy(W1 if workload == "W1" else W2)
     cerebro.addsizer(Sizer)
-    cerebro.broker.setcash(10_000)
+    cerebro.broker.setcash(CASH)
     cerebro.broker.setcommission(commission=COMMISSION)
     start = time.process_time()
     strategy = cerebro.run()[0]
@@ -156,12 +171,100 @@ def with_backtrader(workload, frame):
     return cpu, strategy.closed + open_at_end, cerebro.broker.getvalue(), bt.__version__
 
 
-def main():
-    engine, workload, path = sys.argv[1:]
+class Clock:
+    """CPU and wall seconds since it was made, and the peak memory, after each stage of the work."""
+
+    def __init__(self):
+        self.start = time.process_time(), time.perf_counter()
+        self.stages = []
+
+    def lap(self, name):
+        cpu, wall = time.process_time() - self.start[0], time.perf_counter() - self.start[1]
+        # Linux counts it in KiB.
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        self.stages.append({"stage": name, "cpu_s": cpu, "wall_s": wall, "peak_mb": peak})
+
+
+def grid_with_backtesting(frame, grid):
+    """One run after the other, as `Backtest.optimize` does them in each of its processes."""
+    import backtesting
+    from backtesting.lib import FractionalBacktest
+
+    backtesting.backtesting._tqdm = lambda rows, **_: rows
+    frame = frame.rename(columns=str.capitalize)
+    clock = Clock()
+    # An open trade would be finalized at the last open: it is left open, and its commission taken off below.
+    run = FractionalBacktest(
+        frame, backtesting_crossover(), fractional_unit=1e-8, cash=CASH, commission=COMMISSION, trade_on_close=False
+    )
+    results = []
+    for fast, slow in grid:
+        stats = run.run(fast_period=fast, slow_period=slow)
+        left = stats["_strategy"]
+        open_value = sum(trade.size * left.data.Close[-1] for trade in left.trades)
+        trades = int(stats["# Trades"]) + len(left.trades)
+        results.append([fast, slow, trades, float(stats["Equity Final [$]"]) - COMMISSION * open_value])
+    clock.lap("runs with their statistics")
+    return clock, results, backtesting.__version__
+
+
+def grid_with_vectorbt(frame, grid, engine):
+    """All combinations at once, a column each, as its documentation does it."""
+    import vectorbt as vbt
+
+    # "auto" takes what vectorbt-rust has, and Numba for the rest.
+    vbt.settings["engine"] = engine
+    close = frame["close"]
+    clock = Clock()
+    fast, slow = (vbt.MA.run(close, list(windows), short_name=name) for name, windows in zip(("fast", "slow"), zip(*grid)))
+    entries, exits = fast.ma_crossed_above(slow), fast.ma_crossed_below(slow)
+    portfolio = vbt.Portfolio.from_signals(
+        close,
+        # Decided at the close, filled at the next open.
+        entries.vbt.signals.fshift(1),
+        exits.vbt.signals.fshift(1),
+        price=frame["open"],
+        size=SIZE_WITH_COMMISSION,
+        size_type="percent",
+        fees=COMMISSION,
+        init_cash=CASH,
+        freq="1min",
+    )
+    final, trades = portfolio.final_value(), portfolio.trades.count()
+    clock.lap("signals, portfolios, final values")
+    portfolio.sharpe_ratio()
+    clock.lap("+ Sharpe ratios")
+    portfolio.stats(agg_func=None)
+    clock.lap("+ all its statistics")
+    # An open position is marked at the last close without the commission of its exit.
+    records = portfolio.trades.records
+    left = records[records["status"] == 0]
+    final = final.to_numpy().copy()
+    final[left["col"]] -= COMMISSION * left["size"] * close.iloc[-1]
+    results = [[*pair, int(count), float(value)] for pair, count, value in zip(grid, trades, final)]
+    return clock, results, vbt.__version__
+
+
+def search(engine, path, grid):
     frame = read(path)
-    run = with_backtesting if engine == "backtesting" else with_backtrader
-    cpu, trades, equity, version = run(workload, frame)
-    result = {"cpu_s": cpu, "trades": trades, "final_equity": equity, "candles": len(frame), "version": version}
+    if engine == "backtesting":
+        run = grid_with_backtesting
+    else:
+        run = lambda frame, grid: grid_with_vectorbt(frame, grid, {"vectorbt-rust": "auto"}.get(engine, "numba"))
+    run(frame.iloc[:WARM_UP], grid)
+    clock, results, version = run(frame, grid)
+    return {"stages": clock.stages, "results": results, "version": version}
+
+
+def main():
+    engine, workload, path, *rest = sys.argv[1:]
+    if workload == "W3":
+        result = search(engine, path, json.loads(rest[0]))
+    else:
+        frame = read(path)
+        run = with_backtesting if engine == "backtesting" else with_backtrader
+        cpu, trades, equity, version = run(workload, frame)
+        result = {"cpu_s": cpu, "trades": trades, "final_equity": equity, "candles": len(frame), "version": version}
     print(json.dumps(result | {"numpy": np.__version__, "pandas": pd.__version__}))
 
 
