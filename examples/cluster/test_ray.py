@@ -32,6 +32,7 @@ SEARCH = shlex.split(os.environ.get("SEARCH", "strategies/breakout.rhai --end 20
 ROUNDS = int(os.environ.get("ROUNDS", "1"))
 SHARDS = 4
 LONG = 300          # seconds until something hangs
+SHARD_FILES = {}    # of the first search that wrote them, by name
 
 ENVIRONMENT = {
     **os.environ,
@@ -213,6 +214,9 @@ class Lost(unittest.TestCase):
         for name in files(ALONE):
             same = (self.folder / name).read_bytes() == (ALONE / name).read_bytes()
             self.assertTrue(same, f"{name} differs\n{driver.text()}")
+        for path in (self.folder / "shards").iterdir():
+            same = SHARD_FILES.setdefault(path.name, path.read_bytes()) == path.read_bytes()
+            self.assertTrue(same, f"{path.name} is not what it was in another test\n{driver.text()}")
         self.assertEqual(mistas(self.folder), [])
 
     def check_goes_on(self, driver, path, count):
@@ -225,7 +229,7 @@ class Lost(unittest.TestCase):
         self.assertGreater(rows(path), count, "it was not in the middle")
 
     def check_gone(self, pid):
-        wait_for("mista to die with its worker", lambda: parent(pid) is None, 5)
+        wait_for("mista to die with its worker", lambda: parent(pid) is None, 2)
 
     def test_nothing(self):
         self.check_equal(self.drive())
