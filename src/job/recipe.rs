@@ -91,7 +91,7 @@ impl Recipe {
             size: settings.size.to_string(),
             allow_short: settings.allow_short,
             instrument: settings.instrument.as_ref().map(RawInstrument::of),
-            repair: !setup.market.loaded.repaired.is_empty(),
+            repair: std::iter::once(&setup.market.loaded).chain(detail).any(|file| !file.repaired.is_empty()),
             script: script.path().into(),
             script_sha256: script.sha256(),
             data: setup.market.loaded.path.clone(),

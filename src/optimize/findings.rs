@@ -8,9 +8,11 @@ use super::trials::{Figures, Merged, Trial, Trials, TrialsError};
 use super::verdict::Verdict;
 use crate::backtest::Outcome;
 use crate::engine::Counts;
-use crate::report::Metrics;
+use crate::job::RecipeError;
 use crate::report::html::{Heat, Histogram};
+use crate::report::{Metrics, figures};
 use std::cmp::Ordering;
+use std::fmt::Write as _;
 use std::io::Write;
 
 /// Trials that are listed.
@@ -31,6 +33,9 @@ pub enum FindingsError {
     /// The script's own words.
     #[error("{0}")]
     Run(String),
+    /// A file is not what it was when the search began.
+    #[error(transparent)]
+    Recipe(#[from] RecipeError),
     #[error("cannot write the details: {0}")]
     Details(#[from] std::io::Error),
 }
@@ -47,11 +52,13 @@ pub struct Found {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
     pub window: Window,
-    /// The best in sample.
-    pub best: Found,
+    /// The best in sample; `None` if every trial failed there.
+    pub best: Option<Found>,
     pub in_sample: Option<f64>,
     /// The metric of the same parameters on the candles that follow.
     pub out_of_sample: Option<f64>,
+    /// Why nothing was traded on them.
+    pub error: Option<String>,
 }
 
 /// All out-of-sample parts, one after the other, each beginning with what the one before left.
@@ -76,7 +83,11 @@ pub struct Findings {
     pub top: Vec<Found>,
     /// Combinations in the grid one step from the best that were tried.
     pub neighbours: usize,
+    /// The deflated Sharpe ratio in it is of the trial with the highest Sharpe ratio.
     pub overfitting: Overfitting,
+    /// The same with the deflated Sharpe ratio of the best, which is another trial where another metric was
+    /// looked for. The verdict is about this.
+    pub judged: Overfitting,
     pub verdict: Verdict,
     /// One for each pair of axes with several values.
     pub heat: Vec<Heat>,
@@ -178,14 +189,16 @@ impl Findings {
         };
         let second = Second::pass(study, files, &best_trial, first.in_sample, first.range, details)?;
 
-        let mut runner = Runner::new(study).map_err(|error| FindingsError::Run(error.to_string()))?;
+        let mut runner = Runner::new(study)?;
+        let mut moments = |number: u64| {
+            let outcome = runner.run(number, study.setup.rows.clone(), None).map_err(FindingsError::Run)?;
+            Ok::<_, FindingsError>(Moments::of(outcome.initial_balance, &outcome.equity))
+        };
+        let of_best = moments(best_trial.number)?;
         let (highest, _) = first.spread.best().unwrap_or_default();
-        let moments = match study.kept.get(highest).filter(|_| !first.highest_failed) {
-            Some(number) => {
-                let outcome =
-                    runner.run(number, study.setup.rows.clone(), None).map_err(FindingsError::Run)?;
-                Moments::of(outcome.initial_balance, &outcome.equity)
-            }
+        let of_highest = match study.kept.get(highest).filter(|_| !first.highest_failed) {
+            Some(number) if number == best_trial.number => of_best,
+            Some(number) => moments(number)?,
             None => Moments::of(study.setup.settings.initial_balance, &[]),
         };
         let metric = study.plan.metric;
@@ -193,15 +206,15 @@ impl Findings {
         let mut beside: Vec<f64> = second.neighbours;
         let neighbours = beside.len();
         let plateau = value.and_then(|value| plateau(value, &mut beside, metric.higher_is_better()));
-        let overfitting = Overfitting::of(&moments, &first.spread, second.pbo, plateau);
+        let overfitting = Overfitting::of(&of_highest, &first.spread, second.pbo, plateau);
+        let judged = Overfitting::of(&of_best, &first.spread, second.pbo, plateau);
         let figure = |key: &str| best_trial.figures.get(key).unwrap_or(0.0);
-        let verdict =
-            Verdict::of(&overfitting, figure("cumulative_profit") > 0.0, figure("trades_total") as u64);
+        let verdict = Verdict::of(&judged, figure("cumulative_profit") > 0.0, figure("trades_total") as u64);
 
-        let bests: Vec<Found> = best.filter_map(|best| best.into_iter().next()).collect();
+        let bests: Vec<Option<Found>> = best.map(|best| best.into_iter().next()).collect();
         let walked = match study.windows.is_empty() {
             true => None,
-            false => Some(walk(study, &mut runner, bests)?),
+            false => Some(walk(study, &mut runner, bests)),
         };
         Ok(Findings {
             trials: study.kept.len(),
@@ -212,6 +225,7 @@ impl Findings {
             top,
             neighbours,
             overfitting,
+            judged,
             verdict,
             heat: second.heat,
             lines: second.lines,
@@ -222,9 +236,17 @@ impl Findings {
 }
 
 impl Findings {
-    /// The verdict in a sentence.
+    /// The verdict in a sentence or two.
     pub fn sentence(&self) -> String {
-        self.verdict.sentence(&self.overfitting)
+        let mut sentence = self.verdict.sentence(&self.judged);
+        let figure = |key: &str| self.best.figures.get(key).unwrap_or(0.0);
+        let hold = figure("buy_and_hold_pct");
+        if hold > figure("return_pct") && hold > 0.0 {
+            // The figures ask about luck, not about the market.
+            let hold = figures::text("buy_and_hold_pct", Some(hold));
+            let _ = write!(sentence, " Holding would have earned more: {hold}.");
+        }
+        sentence
     }
 }
 
@@ -439,8 +461,9 @@ fn write_row(out: &mut dyn Write, grid: &Grid, place: Place, trial: &Trial) -> R
     Ok(csv.flush()?)
 }
 
-/// Runs each window's best on the candles that follow it, with the balance the one before left.
-fn walk(study: &Study, runner: &mut Runner<'_>, bests: Vec<Found>) -> Result<Walked, FindingsError> {
+/// Runs each window's best on the candles that follow it, with the balance the one before left. Where there is
+/// no best, or it fails, nothing is traded.
+fn walk(study: &Study, runner: &mut Runner<'_>, bests: Vec<Option<Found>>) -> Walked {
     let candles = study.setup.candles();
     let metric = study.plan.metric;
     let initial_balance = study.setup.settings.initial_balance;
@@ -456,34 +479,28 @@ fn walk(study: &Study, runner: &mut Runner<'_>, bests: Vec<Found>) -> Result<Wal
         refusals: Counts::default(),
     };
     let mut steps = Vec::new();
-    if bests.len() != study.windows.len() {
-        return Err(FindingsError::Run("in one of the windows every trial failed".to_owned()));
-    }
     for (window, best) in study.windows.iter().zip(bests) {
         let balance = whole.equity.last().copied().unwrap_or(initial_balance);
-        if balance <= 0.0 {
-            // There is nothing left to trade with: the rest is a flat line.
-            whole.equity.extend(window.test.clone().map(|_| balance));
-            whole.range.end = window.test.end;
-            steps.push(Step {
-                window: window.clone(),
-                in_sample: best.figures.metrics[metric.index()],
-                best,
-                out_of_sample: None,
-            });
-            continue;
-        }
-        let outcome =
-            runner.run(best.number, window.test.clone(), Some(balance)).map_err(FindingsError::Run)?;
-        let metrics = Metrics::of(&outcome, candles);
-        steps.push(Step {
-            window: window.clone(),
-            in_sample: best.figures.metrics[metric.index()],
-            best,
-            out_of_sample: metrics.get(metric.key()).flatten(),
-        });
-        whole.append(outcome);
+        let ran = match &best {
+            None => Err("every trial failed in this window".to_owned()),
+            Some(_) if balance <= 0.0 => Err("nothing was left to trade with".to_owned()),
+            Some(best) => runner.run(best.number, window.test.clone(), Some(balance)),
+        };
+        let in_sample = best.as_ref().and_then(|best| best.figures.metrics[metric.index()]);
+        let (out_of_sample, error) = match ran {
+            Ok(outcome) => {
+                let metrics = Metrics::of(&outcome, candles);
+                whole.append(outcome);
+                (metrics.get(metric.key()).flatten(), None)
+            }
+            Err(error) => {
+                whole.equity.extend(window.test.clone().map(|_| balance));
+                whole.range.end = window.test.end;
+                (None, Some(error))
+            }
+        };
+        steps.push(Step { window: window.clone(), best, in_sample, out_of_sample, error });
     }
     let metrics = Metrics::of(&whole, candles);
-    Ok(Walked { steps, outcome: whole, metrics })
+    Walked { steps, outcome: whole, metrics }
 }

@@ -42,10 +42,14 @@ pub fn top_columns(metric: &str) -> Vec<&str> {
 pub fn search_in_words(study: &Study) -> String {
     match study.plan.search {
         Search::Grid => "grid".to_owned(),
-        Search::Random { samples, seed } => match study.plan.grid.len() {
-            Some(all) => format!("random, {samples} of {}, seed {seed}", grouped(all as f64, 0)),
-            None => format!("random, {samples}, seed {seed}"),
-        },
+        Search::Random { seed, .. } => {
+            let all =
+                study.plan.grid.len().map_or_else(|| "very many".to_owned(), |all| grouped(all as f64, 0));
+            format!(
+                "random, {} of {all} before constraints, seed {seed}",
+                grouped(study.kept.len() as f64, 0)
+            )
+        }
     }
 }
 
@@ -70,6 +74,12 @@ pub fn page(
         name: axis.name.clone(),
         values: (0..axis.values.len()).map(|index| axis.label(index)).collect(),
     });
+    // A map needs two parameters with several values.
+    let several = |axis: &&crate::optimize::Axis| axis.values.len() > 1;
+    let line = match plan.grid.axes.iter().filter(several).count() {
+        1 => findings.lines.iter().find(|line| line.len() > 1).cloned().unwrap_or_default(),
+        _ => Vec::new(),
+    };
     let hold = hold(candles, setup.rows.clone(), setup.settings.initial_balance);
     let walked_hold = findings
         .walked
@@ -84,6 +94,15 @@ pub fn page(
             findings.trials,
             plan.grid.labels(*number).join(", ")
         ));
+    }
+    for step in findings.walked.iter().flat_map(|walked| &walked.steps) {
+        if let Some(error) = &step.error {
+            let (from, to) = days(candles, step.window.test.clone());
+            warnings.push(format!("Walk-forward: nothing was traded from {from} to {to}: {error}"));
+        }
+    }
+    if findings.best.figures.get("trades_total").unwrap_or(0.0) < plan.min_trades as f64 {
+        warnings.push(format!("No trial made {} trades or more (--min-trades).", plan.min_trades));
     }
     let sentence = findings.sentence();
     // A base rule that was tried stays in the table where it came out as off.
@@ -111,10 +130,7 @@ pub fn page(
         axes: axes.collect(),
         best_point: plan.grid.point(findings.best.number),
         heat: findings.heat.clone(),
-        line: match findings.lines.as_slice() {
-            [line] => line.clone(),
-            _ => Vec::new(),
-        },
+        line,
         histogram: findings.histogram.clone(),
         top: top.collect(),
         top_columns: columns.clone(),
@@ -185,7 +201,10 @@ fn walk_forward<'a>(
     let window = |step: &super::findings::Step| Window {
         trained: days(candles, step.window.train.clone()),
         tested: days(candles, step.window.test.clone()),
-        parameters: study.plan.grid.labels(step.best.number),
+        parameters: match &step.best {
+            Some(best) => study.plan.grid.labels(best.number),
+            None => study.plan.grid.axes.iter().map(|_| "—".to_owned()).collect(),
+        },
         in_sample: step.in_sample,
         out_of_sample: step.out_of_sample,
     };

@@ -83,7 +83,7 @@ impl Verdict {
             Verdict::Losing => return format!("Nothing to trust: {trials} made no money."),
             Verdict::Sound => "Sound",
             Verdict::Doubtful => "Doubtful",
-            Verdict::Overfit => "Overfitted",
+            Verdict::Overfit => "Overfit",
         };
         let mut parts = vec![match figures.dsr {
             Some(dsr) => {

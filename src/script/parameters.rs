@@ -193,7 +193,9 @@ impl Kind {
     }
 
     fn parse(&self, text: &str) -> Option<Value> {
-        if matches!(text, "null" | "~" | "off") {
+        // What a choice or a text may say is not what it says to a number.
+        let literal = matches!(self, Kind::Choice(_));
+        if !literal && matches!(text, "null" | "~" | "off") {
             return self.off();
         }
         match self {

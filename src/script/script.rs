@@ -31,6 +31,8 @@ pub struct Script {
     parameter_names: Vec<String>,
     /// Names that `init` declared, in the order their getters were registered.
     names: Vec<String>,
+    /// How many of them init declares with the parameters at their defaults.
+    names_by_default: usize,
     specs: Vec<Arc<Spec>>,
     /// What `params` and `init` declare, by their texts: order and positions.
     declarations: lint::Declared,
@@ -82,6 +84,7 @@ impl Script {
             values: Rc::default(),
             parameter_names: Vec::new(),
             names: Vec::new(),
+            names_by_default: 0,
             specs: Vec::new(),
             declarations,
             warnings: Vec::new(),
@@ -92,6 +95,7 @@ impl Script {
         vocabulary.ctx_is_open = true;
         check::findings(&script.interpreter.ast, path, &script.sources(), &vocabulary)?;
         script.prepare(&Parameters::new(script.declared_parameters.clone()))?;
+        script.names_by_default = script.names.len();
         let mut vocabulary = check::vocabulary(&script.items, &script.parameter_names, &script.declared());
         vocabulary.modules = script.interpreter.modules();
         script.warnings = check::findings(&script.interpreter.ast, path, &script.sources(), &vocabulary)?;
@@ -199,8 +203,10 @@ impl Script {
         let mut slots = Vec::new();
         let mut columns = 0;
         let mut firsts: Vec<usize> = Vec::new();
-        // A name that an earlier init declared and this one did not is off.
-        let mut entries = vec![Entry::Off; self.names.len()];
+        // A name that init declared with the defaults, and not with these parameters, is off. One that it
+        // declared with yet others in between is not there: what ran before must make no difference.
+        let left_out = |index: usize| if index < self.names_by_default { Entry::Off } else { Entry::Absent };
+        let mut entries: Vec<Entry> = (0..self.names.len()).map(left_out).collect();
         for name in names {
             let refuse = |text: String| {
                 let sources = texts(&self.path, &self.source, &self.imports);
@@ -272,7 +278,7 @@ impl Script {
                 let declared = match entry {
                     Entry::Series(column) => DeclaredAs::Series(self.series_at(*column)),
                     Entry::Price(price) => DeclaredAs::Series(price.name().to_owned()),
-                    Entry::Off => DeclaredAs::Off,
+                    Entry::Off | Entry::Absent => DeclaredAs::Off,
                     Entry::Multi(_, spec) => DeclaredAs::Multi(spec.clone()),
                     Entry::Slot(slot) => DeclaredAs::Slot(slots[*slot]),
                 };

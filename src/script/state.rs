@@ -32,6 +32,8 @@ pub(super) enum Entry {
     Multi(usize, Arc<Spec>),
     /// Declared but off: every read is NaN.
     Off,
+    /// Declared with other parameters, not with these.
+    Absent,
     /// A state slot.
     Slot(usize),
 }
@@ -197,8 +199,10 @@ impl State {
     }
 
     /// Reads what `init` declared under the name with this index.
-    pub fn read(&self, index: usize) -> Dynamic {
-        match &self.entries.borrow()[index] {
+    /// `None` where it did not.
+    pub fn read(&self, index: usize) -> Option<Dynamic> {
+        Some(match &self.entries.borrow()[index] {
+            Entry::Absent => return None,
             Entry::Series(column) => self.series(Series::Column(*column)),
             Entry::Price(price) => self.series(Series::Price(*price)),
             Entry::Off => self.series(Series::Off),
@@ -212,7 +216,7 @@ impl State {
                 Slot::Float(value) => Dynamic::from_float(value),
                 Slot::Bool(value) => Dynamic::from_bool(value),
             },
-        }
+        })
     }
 
     /// The field called `name` of a multi-output value.

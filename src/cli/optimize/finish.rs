@@ -38,6 +38,8 @@ impl From<FindingsError> for Failure {
     fn from(error: FindingsError) -> Self {
         let exit = match error {
             FindingsError::AllFailed { .. } | FindingsError::Run(_) => Exit::Script,
+            // Not of no more use: the file may come back as it was.
+            FindingsError::Recipe(_) => Exit::Usage,
             FindingsError::Trials(error) => return error.into(),
             FindingsError::Details(_) => Exit::Failed,
         };

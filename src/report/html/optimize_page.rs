@@ -104,7 +104,7 @@ pub struct OptimizePage<'a> {
     pub best_point: Vec<usize>,
     /// One for each pair of axes.
     pub heat: Vec<Heat>,
-    /// The metric along the axis when there is only one, else empty.
+    /// The metric along the axis that has several values when there is only one such, else empty.
     pub line: Vec<Option<f64>>,
     /// Of the metric over all trials that have one.
     pub histogram: Histogram,
@@ -208,12 +208,16 @@ impl Map {
 }
 
 fn line(page: &OptimizePage) -> Option<Map> {
-    let axis = page.axes.first().filter(|_| !page.line.is_empty())?;
+    // The others have one value each.
+    let (index, axis) = page.axes.iter().enumerate().max_by_key(|(_, axis)| axis.values.len())?;
+    if page.line.is_empty() {
+        return None;
+    }
     Some(Map {
         x: Labels::of(axis),
         y: Labels::default(),
         z: vec![page.line.iter().map(|z| z.map(rounded)).collect()],
-        best: page.best_point.first().map(|&at| (at, 0)),
+        best: page.best_point.get(index).map(|&at| (at, 0)),
         rest: String::new(),
     })
 }

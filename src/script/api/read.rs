@@ -1,9 +1,9 @@
 //! `ctx` as it is read: the candle, the past, the position, the account, and what `init` declared.
 
-use super::{Answer, Ctx, Gives, P, Place, Registrar, fault, number, type_of};
+use super::{Answer, Ctx, Fault, Gives, P, Place, Registrar, fault, number, type_of};
 use crate::model::{Direction, Price, Veto, hour_of, weekday_of};
 use crate::script::state::{Entry, Held, Series, Slot, State};
-use rhai::{Dynamic, Engine, FLOAT, INT};
+use rhai::{Dynamic, Engine, EvalAltResult, FLOAT, INT, Position};
 use std::rc::Rc;
 
 impl Registrar<'_> {
@@ -150,10 +150,20 @@ impl Registrar<'_> {
     }
 }
 
+/// What the language says of a property that is not there: whether the script declared it before, with other
+/// parameters, must make no difference.
+fn unknown_property(name: &str) -> Fault {
+    let text = format!("Unknown property '{name}' - a getter is not registered for type 'ctx'");
+    Box::new(EvalAltResult::ErrorDotExpr(text, Position::NONE))
+}
+
 /// Registers the getter (and, for slots, the setter) of a name that `init` declared.
 pub(in crate::script) fn register_entry(engine: &mut Engine, state: &Rc<State>, name: &str, index: usize) {
     let read = state.clone();
-    engine.register_get(name, move |_: &mut Ctx| read.read(index));
+    let called = name.to_owned();
+    engine.register_get(name, move |_: &mut Ctx| -> Answer<Dynamic> {
+        read.read(index).ok_or_else(|| unknown_property(&called))
+    });
     let write = state.clone();
     let owned = name.to_owned();
     engine.register_set(name, move |_: &mut Ctx, value: Dynamic| -> Answer<()> {
