@@ -41,6 +41,10 @@ pub enum ForwardTestError {
         "{path}: its training ended at {trained}, and {data} has no candles from {start} on: name a file with later ones with --data"
     )]
     NothingLater { path: String, trained: String, start: String, data: String },
+    #[error("{path}: its script {script} is not there: say with --script where it is now")]
+    NoScript { path: String, script: String },
+    #[error("{path}: its candles {data} are not there: say with --data where they are now")]
+    NoCandles { path: String, data: String },
     #[error("{path}: {message}")]
     Other { path: String, message: String },
 }
@@ -81,6 +85,13 @@ impl ForwardTest {
         let mut notes = Vec::new();
 
         let script = options.script.as_deref().unwrap_or(&recipe.script);
+        let data = options.data.as_deref().unwrap_or(&recipe.data);
+        if !script.exists() {
+            return Err(ForwardTestError::NoScript { path: shown, script: script.display().to_string() });
+        }
+        if !data.exists() {
+            return Err(ForwardTestError::NoCandles { path: shown, data: data.display().to_string() });
+        }
         let mut script = match recipe.script(script) {
             Ok(script) => script,
             Err(error @ RecipeError::Script { .. }) => {

@@ -79,6 +79,11 @@ pub fn parse_positive(text: &str) -> Result<u64, String> {
     text.parse().ok().filter(|count| *count > 0).ok_or_else(|| "it must be a whole number from 1".to_owned())
 }
 
+/// A number that may be 0.
+pub fn parse_count<T: std::str::FromStr>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| "it must be a whole number from 0".to_owned())
+}
+
 impl DataArguments {
     pub fn options(&self) -> LoadOptions {
         LoadOptions { interval: self.interval, repair: self.repair }

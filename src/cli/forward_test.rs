@@ -62,7 +62,10 @@ impl From<ForwardTestError> for Failure {
     fn from(error: ForwardTestError) -> Self {
         match error {
             ForwardTestError::Recipe(RecipeError::Job(error)) => error.into(),
-            error @ ForwardTestError::NothingLater { .. } => Failure::new(Exit::Data, error.to_string()),
+            error @ ForwardTestError::NoScript { .. } => Failure::new(Exit::Script, error.to_string()),
+            error @ (ForwardTestError::NothingLater { .. } | ForwardTestError::NoCandles { .. }) => {
+                Failure::new(Exit::Data, error.to_string())
+            }
             error => Failure::new(Exit::Usage, error.to_string()),
         }
     }
@@ -86,7 +89,8 @@ pub fn forward_test(arguments: &ForwardTestArguments) -> Result<(), Failure> {
     let mut seen: Vec<String> = Vec::new();
     let mut tests = Vec::new();
     for file in &files {
-        tests.push((file, test(arguments, file, batch, &mut seen)));
+        let test = test(arguments, file, batch, &mut seen);
+        tests.push((file, test.map_err(|failure| failure.about(file))));
     }
     if batch {
         write(&arguments.out.join("reports").join(CHARTS), chart_script())?;

@@ -46,6 +46,16 @@ impl Failure {
         Failure { exit, message: message.into() }
     }
 
+    /// With the file that it is about, where it does not begin with it.
+    fn about(mut self, path: &std::path::Path) -> Failure {
+        let path = path.display().to_string();
+        if !self.message.starts_with(&path) {
+            let between = if self.message.contains('\n') { ":\n" } else { ": " };
+            self.message = format!("{path}{between}{}", self.message);
+        }
+        self
+    }
+
     /// As one of several: what failed, and why.
     fn of(&self, what: &str) -> String {
         let message = &self.message;

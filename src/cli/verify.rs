@@ -29,7 +29,7 @@ impl From<VerifyError> for Failure {
 pub fn verify(arguments: &VerifyArguments) -> Result<(), Failure> {
     let (mut different, all) = (0, arguments.results.len());
     for path in &arguments.results {
-        let difference = match difference(path) {
+        let difference = match difference(path).map_err(|failure| failure.about(path)) {
             Err(failure) if all == 1 => return Err(failure),
             // One that cannot be run does not stop the others.
             difference => difference,

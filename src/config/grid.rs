@@ -42,7 +42,13 @@ pub struct RawAxis {
 
 impl GridFile {
     pub fn load(path: &Path) -> Result<GridFile, ConfigError> {
-        let text = read(path)?;
+        let text = read(path).map_err(|mut error| {
+            if !path.exists() {
+                error.message +=
+                    ": name one with --grid, a map of strategies, each with a `parameter: [values]` line each";
+            }
+            error
+        })?;
         let value: Value = serde_yaml::from_str(&text).map_err(|error| ConfigError::yaml(path, &error))?;
         let strategies = match value {
             Value::Mapping(map) => map,

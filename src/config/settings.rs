@@ -63,6 +63,7 @@ fn in_plain_words(message: &str) -> String {
         ("invalid type: sequence", "this is a list"),
         ("invalid type: map", "this is a map"),
         ("duplicate field", "there twice: the key"),
+        ("duplicate entry with key", "there twice: the key"),
         ("unknown field", "there is no key"),
         (", expected one of", "; the keys are"),
         (

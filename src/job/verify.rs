@@ -33,6 +33,7 @@ impl Capsule {
             file(match error.kind() {
                 std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
                 std::io::ErrorKind::InvalidData => "it is not a text in UTF-8".to_owned(),
+                _ if path.is_dir() => "it is a folder; name a file in it".to_owned(),
                 _ => error.to_string(),
             })
         })?;
@@ -49,6 +50,9 @@ impl Capsule {
             serde_yaml::from_str(&text).map_err(|_| unknown())?
         };
         let Value::Object(object) = value else { return Err(unknown()) };
+        if object.get("results").is_some_and(Value::is_array) {
+            return Err(file("it holds several results: verify the files it names, one by one".to_owned()));
+        }
         let part = |key: &str| object.get(key).and_then(Value::as_str).map(str::to_owned);
         let (trades_digest, equity_sha256) = (part("trades_digest"), part("equity_sha256"));
         let metrics = match object.get("metrics") {

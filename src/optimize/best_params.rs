@@ -132,6 +132,7 @@ impl BestParams {
                     "there is no such file; `mista optimize` writes it".to_owned()
                 }
                 std::io::ErrorKind::InvalidData => "it is not a text in UTF-8".to_owned(),
+                _ if path.is_dir() => "it is a folder; name a file in it, or say --all".to_owned(),
                 _ => error.to_string(),
             })
         })?;

@@ -165,7 +165,8 @@ impl Grid {
     /// Different combinations that meet the constraints, drawn with equal chances; all where there are no more.
     fn sampled(&self, samples: u64, seed: u64, parameters: &Parameters) -> Result<Kept, String> {
         let mut random = fastrand::Rng::with_seed(seed);
-        let len = self.len().ok_or("the grid has more combinations than can be counted")?;
+        let len =
+            self.len().ok_or("the grid has more combinations than can be counted: take fewer values")?;
         if len <= COMBINATIONS_MOST {
             let kept = self.kept(parameters)?;
             if kept.len() <= samples {

@@ -18,15 +18,17 @@ pub struct Metric {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no metric `{name}`{}; the metrics are {}", did_you_mean(.name), Metrics::KEYS.join(", "))]
+#[error("there is no metric `{name}`{}", advice(.name))]
 pub struct MetricError {
     name: String,
 }
 
-fn did_you_mean(name: &str) -> String {
-    nearest(name, Metrics::KEYS.iter().copied())
-        .map(|key| format!(": did you mean `{key}`?"))
-        .unwrap_or_default()
+fn advice(name: &str) -> String {
+    let aliases = ALIASES.iter().map(|(alias, _)| *alias);
+    match nearest(name, Metrics::KEYS.iter().copied().chain(aliases)) {
+        Some(key) => format!(": did you mean `{key}`?"),
+        None => format!("; the metrics are {}", Metrics::KEYS.join(", ")),
+    }
 }
 
 impl Metric {

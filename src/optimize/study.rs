@@ -1,6 +1,6 @@
 //! A search that is ready to run: its plan, checked, with candles and shared columns.
 
-use super::grid::{Grid, Kept, Search};
+use super::grid::{COMBINATIONS_MOST, Grid, Kept, Search};
 use super::metric::Metric;
 use super::overfitting::ReturnSums;
 use super::trials::Figures;
@@ -59,6 +59,10 @@ pub struct Window {
 pub enum StudyError {
     #[error(transparent)]
     Recipe(#[from] RecipeError),
+    /// What is to be searched.
+    #[error("{0}")]
+    Grid(String),
+    /// How.
     #[error("{0}")]
     Plan(String),
 }
@@ -121,14 +125,14 @@ impl Study {
             Some(shared) => shared.columns.clone(),
             None => Shared::new(setup.market.clone(), setup.rows.end).columns,
         };
-        let kept = plan.grid.selected(plan.search, &parameters).map_err(StudyError::Plan)?;
+        let kept = plan.grid.selected(plan.search, &parameters).map_err(StudyError::Grid)?;
         if kept.is_empty() {
-            return Err(StudyError::Plan(match plan.grid.len() {
-                Some(count) => format!(
-                    "the constraints exclude all {count} combinations of the grid: {}",
-                    plan.grid.constraints.join(", ")
-                ),
-                None => "no combination drawn meets the constraints".to_owned(),
+            let constraints = plan.grid.constraints.join(", ");
+            return Err(StudyError::Grid(match plan.grid.len() {
+                Some(count) if count <= COMBINATIONS_MOST => {
+                    format!("the constraints exclude all {count} combinations of the grid: {constraints}")
+                }
+                _ => format!("none of the combinations drawn meets the constraints: {constraints}"),
             }));
         }
         let windows = match plan.walk_forward {

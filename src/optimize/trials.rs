@@ -10,7 +10,7 @@ use crate::report::Metrics;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 const FIGURES: usize = Metrics::KEYS.len();
@@ -94,6 +94,9 @@ pub struct Header {
 
 const FORMAT: u32 = 1;
 
+/// Bytes of a first line at most: what is longer is something else.
+const HEAD_MOST: u64 = 1 << 26;
+
 #[derive(Debug, thiserror::Error)]
 pub enum TrialsError {
     #[error("{path}: {message}")]
@@ -125,9 +128,19 @@ impl Trials {
     /// Opens a file that is there, and reads its plan.
     pub fn open(path: &Path) -> Result<Trials, TrialsError> {
         let failed = |source| TrialsError::Io { path: path.display().to_string(), source };
-        let mut line = String::new();
-        BufReader::new(File::open(path).map_err(failed)?).read_line(&mut line).map_err(failed)?;
         let not = |message: String| TrialsError::File { path: path.display().to_string(), message };
+        let file = File::open(path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => {
+                not("there is no such file; `mista optimize --shard` writes it".to_owned())
+            }
+            _ => failed(error),
+        })?;
+        if path.is_dir() {
+            return Err(not("it is a folder; name the files in it".to_owned()));
+        }
+        let mut line = Vec::new();
+        BufReader::new(file).take(HEAD_MOST).read_until(b'\n', &mut line).map_err(failed)?;
+        let line = String::from_utf8(line).unwrap_or_default();
         let header = line.strip_prefix("# ").filter(|line| line.ends_with('\n'));
         let header = header.ok_or_else(|| {
             not("this is no file of trials: `mista optimize` writes them with --shard, or while it runs"
@@ -251,13 +264,19 @@ impl Trials {
 /// result is judged may differ: that needs no new trials.
 fn difference(there: &Header, wanted: &Header) -> Option<String> {
     let (a, b) = (&there.plan, &wanted.plan);
-    let of = |name: &str, same: bool| (!same).then(|| format!("{name} differs"));
+    let of = |name: &str, same: bool| {
+        let s = if name.ends_with('s') { "" } else { "s" };
+        (!same).then(|| format!("{name} differ{s}"))
+    };
     let (x, y) = (&a.recipe, &b.recipe);
     of("the version of mista", x.version == y.version)
-        .or_else(|| of("the script", x.script_sha256 == y.script_sha256 && x.script == y.script))
+        .or_else(|| of("the script", x.script_sha256 == y.script_sha256))
         .or_else(|| {
             of("the candle file", x.data_sha256 == y.data_sha256 && x.detail_sha256 == y.detail_sha256)
         })
+        // Results name them.
+        .or_else(|| of("the path of the script", x.script == y.script))
+        .or_else(|| of("the path of the candle file", x.data == y.data && x.detail == y.detail))
         .or_else(|| of("the period", (&x.start, &x.end) == (&y.start, &y.end)))
         .or_else(|| of("the grid", a.grid == b.grid))
         .or_else(|| of("the way to search", a.search == b.search && a.walk_forward == b.walk_forward))
@@ -270,7 +289,7 @@ pub fn foreign(first: &Header, other: &Header) -> Option<String> {
     let as_first = Header { shard: first.shard, ..other.clone() };
     let settings = (first.plan.metric, first.plan.min_trades) != (other.plan.metric, other.plan.min_trades);
     let count = (first.shard.of != other.shard.of)
-        .then(|| format!("it is one of {} shards, not of {}", other.shard.of, first.shard.of));
+        .then(|| format!("there is one of {} and one of {}", first.shard.of, other.shard.of));
     difference(first, &as_first).or(settings.then(|| "the metric differs".to_owned())).or(count)
 }
 
@@ -390,9 +409,6 @@ impl Rows<'_> {
 
     fn read(&mut self) -> Result<Option<(Place, Trial)>, TrialsError> {
         let trial = self.shard.trial(self.position);
-        if trial >= self.study.trials() {
-            return Ok(None);
-        }
         let damaged = |message: String| TrialsError::File { path: self.path.clone(), message };
         self.line.clear();
         let bytes = self
@@ -402,11 +418,16 @@ impl Rows<'_> {
         if bytes == 0 {
             return Ok(None);
         }
-        let place = self.study.place(trial).ok_or_else(|| damaged("there are too many rows".to_owned()))?;
-        let line = std::str::from_utf8(&self.line).unwrap_or_default();
-        let row =
-            read_row(line).filter(|(window, index, _)| (*window, *index) == (place.window, place.index));
+        let place = self.study.place(trial).filter(|_| trial < self.study.trials());
         let line = self.position + 3;
+        let place = place.ok_or_else(|| {
+            damaged(format!(
+                "line {line} is one more than there are trials: the file was edited; --resume repairs it"
+            ))
+        })?;
+        let text = std::str::from_utf8(&self.line).unwrap_or_default();
+        let row =
+            read_row(text).filter(|(window, index, _)| (*window, *index) == (place.window, place.index));
         let (_, _, trial) = row.ok_or_else(|| {
             damaged(format!("line {line} is not the trial that belongs there: the file was cut or edited; --resume repairs it"))
         })?;
@@ -443,7 +464,13 @@ impl Iterator for Merged<'_> {
     type Item = Result<(Place, Trial), TrialsError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.left = self.left.checked_sub(1)?;
+        if self.left == 0 {
+            // Nothing may follow.
+            let more = self.rows.iter_mut().find_map(|rows| rows.next());
+            self.rows.clear();
+            return more;
+        }
+        self.left -= 1;
         let count = self.rows.len().max(1);
         let rows = self.rows.get_mut(self.next)?;
         self.next = (self.next + 1) % count;
@@ -451,8 +478,15 @@ impl Iterator for Merged<'_> {
             Some(row) => Some(row),
             None => {
                 self.left = 0;
-                let message =
-                    format!("it ends after {} of its trials: run it again with --resume", rows.position);
+                let message = format!(
+                    "it ends after {} of its trials: run {} again with --resume",
+                    rows.position,
+                    if rows.shard == Shard::WHOLE {
+                        "it".to_owned()
+                    } else {
+                        format!("shard {}", rows.shard)
+                    }
+                );
                 Some(Err(TrialsError::File { path: rows.path.clone(), message }))
             }
         }

@@ -35,7 +35,8 @@ impl Constraints {
         let compile = |(index, text): (usize, &String)| match engine.compile_expression(text) {
             Ok(ast) => Ok((ast, text.clone())),
             Err(error) => {
-                let message = from_rhai(&error.into(), text, "").message;
+                let message =
+                    from_rhai(&error.into(), text, "").message.replace("the script ends", "it ends");
                 Err(ConstraintError { index, text: text.clone(), message: message + advice(text) })
             }
         };
@@ -83,7 +84,8 @@ impl Constraints {
                 Err(_) if value.is::<Null>() => {}
                 Err(kind) => {
                     return Err(failed(format!(
-                        "it must be true or false, such as \"fast_period < slow_period\"; this is of type {kind}"
+                        "it must be true or false, such as \"fast_period < slow_period\"; this is {}",
+                        in_words(kind)
                     )));
                 }
             }
@@ -92,13 +94,26 @@ impl Constraints {
     }
 }
 
+fn in_words(kind: &str) -> &str {
+    match kind {
+        "i64" => "a whole number",
+        "f64" => "a number",
+        "string" => "a text",
+        kind => kind,
+    }
+}
+
 /// What those who come from Python write.
 fn advice(text: &str) -> &'static str {
+    let compares = |at: usize| matches!(text.as_bytes().get(at), Some(b'=' | b'<' | b'>' | b'!'));
+    let mut signs = text.match_indices('=').map(|(at, _)| at);
+    let assigns = signs.any(|at| !compares(at + 1) && !at.checked_sub(1).is_some_and(compares));
     let word = |word: &str| text.split(|c: char| !c.is_alphanumeric()).any(|part| part == word);
     match () {
         () if word("and") => "; write && for and",
         () if word("or") => "; write || for or",
         () if word("not") => "; write ! for not",
+        () if assigns => "; write == for equal",
         () => "",
     }
 }

@@ -158,7 +158,7 @@ fn an_edited_script_is_refused() {
     play.write("elsewhere/bollinger_reversion.rhai", &script);
     play.mista(&format!("forward-test {BEST} --script elsewhere/bollinger_reversion.rhai --quiet")).ok();
     fs::remove_file(play.path("bollinger_reversion.rhai")).unwrap();
-    refused(&play, BEST, 3, "bollinger_reversion.rhai: there is no such file");
+    refused(&play, BEST, 3, "its script bollinger_reversion.rhai is not there: say with --script where");
     // Another one is another one, whatever is allowed.
     play.write("breakout.rhai", &script);
     refused(
@@ -218,7 +218,7 @@ fn candles_may_be_extended_and_not_edited() {
     play.write("candles.csv", &text);
     play.mista(&format!("forward-test {BEST} --data candles.csv --quiet")).ok();
     fs::remove_file(play.path("BTCUSDT_1h.csv")).unwrap();
-    refused(&play, BEST, 4, "BTCUSDT_1h.csv");
+    refused(&play, BEST, 4, "its candles BTCUSDT_1h.csv are not there: say with --data where");
 }
 
 #[test]

@@ -6,6 +6,7 @@
 
 mod architecture;
 mod bad_input;
+mod bad_search;
 mod cases;
 mod determinism;
 mod forward_test;

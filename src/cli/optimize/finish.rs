@@ -86,19 +86,11 @@ pub fn finish<'a>(
     let Paths { best, report, details } = Paths::of(study, out);
     let mut written = Vec::new();
 
-    let findings = match save_details {
-        true => {
-            let cannot = |error: std::io::Error| {
-                Failure::new(Exit::Failed, format!("cannot write {}: {error}", details.display()))
-            };
-            let mut file = NewFile::create(&details).map_err(cannot)?;
-            let findings = Findings::of(study, files, Some(&mut file as &mut dyn std::io::Write))?;
-            file.commit().map_err(cannot)?;
-            written.push(("details", details));
-            findings
-        }
-        false => Findings::of(study, files, None)?,
+    let cannot = |error: std::io::Error| {
+        Failure::new(Exit::Failed, format!("cannot write {}: {error}", details.display()))
     };
+    let mut rows = save_details.then(|| NewFile::create(&details)).transpose().map_err(cannot)?;
+    let findings = Findings::of(study, files, rows.as_mut().map(|file| file as &mut dyn std::io::Write))?;
 
     let runner = Runner::new(study).map_err(|error| failed(&error))?;
     let mut parameters = study.parameters.clone();
@@ -109,7 +101,13 @@ pub fn finish<'a>(
     if Metrics::KEYS.iter().any(|key| result.metrics.get(key).flatten() != findings.best.figures.get(key)) {
         // Nothing known makes this happen; if something does, nobody may trade on it.
         let stem = study_stem(study);
-        return Err(failed(&format!("{stem}: the best trial, run again, came out differently")));
+        return Err(failed(&format!(
+            "{stem}: the best trial, run again, came out differently: its row was altered, or computed by another program; run the search again"
+        )));
+    }
+    if let Some(file) = rows {
+        file.commit().map_err(cannot)?;
+        written.push(("details", details.clone()));
     }
     let recipe = result.recipe();
     let params = BestParams::of(study, &findings, recipe, &result.metrics);

@@ -48,8 +48,11 @@ pub fn merge(arguments: &MergeArguments) -> Result<(), Failure> {
     let missing: Vec<String> =
         (1..=of).filter(|index| !there.contains(index)).map(|index| format!("{index}/{of}")).collect();
     if !missing.is_empty() {
-        let (s, list) = (if missing.len() == 1 { "" } else { "s" }, missing.join(", "));
-        return Err(usage(format!("shard{s} {list} missing: run {list} with --shard, or name the file{s}")));
+        let (s, are) = if missing.len() == 1 { ("", "is") } else { ("s", "are") };
+        let list = missing.join(", ");
+        return Err(usage(format!(
+            "shard{s} {list} {are} missing: run {list} with --shard, or name the file{s}"
+        )));
     }
     let study = Study::new(first.header.plan.clone(), None)?;
     let inputs: Vec<Named<'_>> = files.iter().map(|file| ("a shard", file.path.as_path())).collect();

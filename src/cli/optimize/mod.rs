@@ -5,7 +5,7 @@ mod merge;
 mod progress;
 mod table;
 
-use super::arguments::{JobArguments, parse_positive};
+use super::arguments::{JobArguments, parse_count, parse_positive};
 use super::outputs::{check, file_stem};
 use super::{Exit, Failure, complain, print};
 use crate::config::{BacktestRunConfig, GridFile, Overrides};
@@ -44,10 +44,10 @@ pub struct OptimizeArguments {
     #[arg(long, conflicts_with_all = ["data", "shard", "symbol", "detail"])]
     all: bool,
     /// With --all: these strategies only, separated by commas
-    #[arg(long, value_name = "NAMES", value_delimiter = ',', requires = "all")]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', requires = "all", conflicts_with = "script")]
     strategies: Vec<String>,
     /// With --all: these symbols only, from data/INTERVAL/SYMBOL_INTERVAL.csv
-    #[arg(long, value_name = "SYMBOLS", value_delimiter = ',', requires = "all")]
+    #[arg(long, value_name = "SYMBOLS", value_delimiter = ',', requires = "all", conflicts_with = "script")]
     symbols: Vec<String>,
     /// Values to try of each parameter, by strategy
     #[arg(long, value_name = "FILE.yaml", default_value = "config/optimize_params.yaml")]
@@ -62,13 +62,13 @@ pub struct OptimizeArguments {
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = parse_positive)]
     samples: u64,
     /// With --search random: another seed draws other combinations
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = parse_count::<u64>)]
     seed: u64,
     /// Trials with fewer trades come after all others
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = parse_count::<u64>)]
     min_trades: u64,
     /// Also optimize N windows one after the other, each tested on the candles that follow it
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_count::<usize>)]
     walk_forward: Option<usize>,
     /// With --walk-forward: every window begins at the first candle
     #[arg(long, requires = "walk_forward")]
@@ -307,7 +307,16 @@ fn script_named(strategy: &str) -> PathBuf {
 
 fn symbols_in(folder: &Path, interval: Interval) -> Result<Vec<String>, Failure> {
     let entries = std::fs::read_dir(folder).map_err(|error| {
-        Failure::new(Exit::Data, format!("cannot read the folder {}: {error}", folder.display()))
+        let folder = folder.display();
+        Failure::new(
+            Exit::Data,
+            match error.kind() {
+                std::io::ErrorKind::NotFound => format!(
+                    "there is no folder {folder}: --all takes the candles there, of the interval that --interval says"
+                ),
+                _ => format!("cannot read the folder {folder}: {error}"),
+            },
+        )
     })?;
     let mut symbols: Vec<String> = entries
         .flatten()
@@ -368,18 +377,21 @@ fn study(
         metric: arguments.metric,
         min_trades: arguments.min_trades,
     };
-    if let (Search::Grid, Some(count)) = (search, plan.grid.len().filter(|count| *count > COMBINATIONS_MOST))
-    {
-        return Err(usage(format!(
-            "{}: the grid of `{}` has {} combinations, more than the {} that are gone through one by one: take fewer values, or draw some with --search random --samples 1000",
-            raw.place,
-            plan.recipe.strategy,
+    let count = match plan.grid.len() {
+        Some(count) if search == Search::Grid && count > COMBINATIONS_MOST => Some(format!(
+            "{} combinations, more than the {} that are gone through one by one: take fewer values, or draw some with --search random --samples 1000",
             grouped(count as f64, 0),
             grouped(COMBINATIONS_MOST as f64, 0),
-        )));
+        )),
+        Some(_) => None,
+        None => Some("more combinations than can be counted: take fewer values".to_owned()),
+    };
+    if let Some(count) = count {
+        return Err(usage(format!("{}: the grid of `{}` has {count}", raw.place, plan.recipe.strategy)));
     }
+    let place = if plan.grid.constraints.is_empty() { &raw.place } else { &raw.constraints_place };
     Study::new(plan, Some(&shared)).map_err(|error| match error {
-        StudyError::Plan(message) => usage(format!("{}: {message}", raw.place)),
+        StudyError::Grid(message) => usage(format!("{place}: {message}")),
         error => error.into(),
     })
 }
@@ -389,7 +401,7 @@ impl From<StudyError> for Failure {
         match error {
             StudyError::Recipe(crate::job::RecipeError::Job(error)) => error.into(),
             StudyError::Recipe(error) => Failure::new(Exit::Usage, error.to_string()),
-            StudyError::Plan(message) => Failure::new(Exit::Usage, message),
+            StudyError::Grid(message) | StudyError::Plan(message) => Failure::new(Exit::Usage, message),
         }
     }
 }
