@@ -134,7 +134,7 @@ impl ForwardTest {
             notes.push(format!(
                 "{data} begins after the training: the indicators warm up on the first candles of the test."
             ));
-        } else if candles_sha256(&candles, before) != params.candles_sha256 {
+        } else if candles_sha256(&candles, params.candles_read) != params.candles_sha256 {
             let difference =
                 format!("the candles of {data} before {} are not those it was optimized on", iso(trained));
             if !options.allow_changed {

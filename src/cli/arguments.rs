@@ -74,6 +74,14 @@ fn parse_assignment(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// One of several names.
+pub fn parse_name(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("a name is empty: separate names by single commas".to_owned()),
+        name => Ok(name.to_owned()),
+    }
+}
+
 /// A count: a whole number from 1.
 pub fn parse_positive(text: &str) -> Result<u64, String> {
     text.parse().ok().filter(|count| *count > 0).ok_or_else(|| "it must be a whole number from 1".to_owned())
@@ -98,8 +106,8 @@ impl JobArguments {
 
     /// The files that are read, by what messages call them.
     pub fn inputs<'a>(&'a self, script: &'a Path, market: &'a Market) -> Vec<(&'static str, &'a Path)> {
-        let mut inputs = vec![("the script", script), ("the candles", market.loaded.path.as_path())];
-        inputs.extend(market.detail.iter().map(|detail| ("the finer candles", detail.path.as_path())));
+        let mut inputs = vec![("the script", script)];
+        inputs.extend(market.files());
         inputs.extend(self.config.iter().map(|path| ("the settings", path.as_path())));
         inputs.extend(self.params.iter().map(|path| ("the parameter file", path.as_path())));
         inputs

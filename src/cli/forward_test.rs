@@ -104,7 +104,7 @@ pub fn forward_test(arguments: &ForwardTestArguments) -> Result<(), Failure> {
                     tests.iter().filter_map(|(_, test)| Some(&test.as_ref().ok()?.json)).collect();
                 let failed = tests.iter().filter_map(|(file, test)| Some((file, test.as_ref().err()?)));
                 let failed: Vec<Value> = failed
-                    .map(|(file, failure)| json!({ "file": file, "reason": failure.message }))
+                    .map(|(file, failure)| json!({ "file": file.display().to_string(), "reason": failure.message }))
                     .collect();
                 json!({ "results": results, "failed": failed })
             }
@@ -134,7 +134,7 @@ pub fn forward_test(arguments: &ForwardTestArguments) -> Result<(), Failure> {
 
 /// The files of best parameters where `--all` looks.
 fn found() -> Result<Vec<PathBuf>, Failure> {
-    let mut files = Vec::new();
+    let mut files: Vec<PathBuf> = Vec::new();
     for folder in FOLDERS {
         let entries = match std::fs::read_dir(folder) {
             Ok(entries) => entries,
@@ -146,6 +146,12 @@ fn found() -> Result<Vec<PathBuf>, Failure> {
         };
         let mut there: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(is_one).collect();
         there.sort();
+        // A copy in the other folder is not another promise.
+        let same = |a: &Path, b: &Path| std::fs::read(a).ok() == std::fs::read(b).ok();
+        there.retain(|file| {
+            let namesake = |other: &&PathBuf| other.file_name() == file.file_name();
+            !files.iter().filter(namesake).any(|other: &PathBuf| same(other, file))
+        });
         files.extend(there);
     }
     match files.is_empty() {
@@ -188,7 +194,11 @@ fn test(
     let (report, trades, equity) = (path("reports", "html"), path("trades", "csv"), path("equity", "csv"));
     check(
         &[("the report", &report), ("the trades", &trades), ("the equity", &equity)],
-        &[("the best parameters", file), ("the candles", &recipe.data)],
+        &[
+            vec![("the best parameters", file), ("the script", Path::new(job.script.path()))],
+            job.setup.market.files(),
+        ]
+        .concat(),
     )?;
     let mut result = job.result()?;
     result.notes.splice(0..0, notes);
@@ -227,7 +237,7 @@ fn test(
     text.push_str(&comparison(&params, &result.metrics));
     let mut json = result.json().map_err(failed)?;
     if let Some(object) = json.as_object_mut() {
-        object.insert("best_params".into(), json!(file));
+        object.insert("best_params".into(), json!(file.display().to_string()));
         object.insert("promised".into(), Value::Object(params.metrics.clone()));
         object.insert("verdict".into(), json!(params.overfitting.verdict));
         let files = written.iter().map(|(what, path)| ((*what).to_owned(), json!(path)));
@@ -240,11 +250,11 @@ fn test(
 /// Promised and delivered, in at most 80 columns.
 fn comparison(params: &BestParams, delivered: &Metrics) -> String {
     let mut out =
-        format!("\n{:<30}{:>16}{:>16}{:>16}\n", "PROMISED AND DELIVERED", "promised", "delivered", "change");
+        format!("\n{:<24}{:>18}{:>18}{:>18}\n", "PROMISED AND DELIVERED", "promised", "delivered", "change");
     for row in compared(params, delivered) {
         let _ = writeln!(
             out,
-            "{:<30}{:>16}{:>16}{:>16}",
+            "{:<24}{:>18}{:>18}{:>18}",
             figures::label(row.key),
             figures::text(row.key, row.in_sample),
             figures::text(row.key, row.out_of_sample),
@@ -275,7 +285,7 @@ fn sentence(tests: &[Test<'_>]) -> String {
 
 fn batch_text(tests: &[Test<'_>], arguments: &ForwardTestArguments) -> String {
     let mut out = format!(
-        "{:<32}{:>9}{:>9}  {:>11}{:>10}  verdict\n",
+        "{:<30}{:>8}{:>8}  {:>11}{:>9}  verdict\n",
         "promised → delivered", "Sharpe", "", "return", ""
     );
     for (file, test) in tests {
@@ -285,7 +295,7 @@ fn batch_text(tests: &[Test<'_>], arguments: &ForwardTestArguments) -> String {
                 let whole = |x: Option<f64>| x.map_or_else(|| "—".to_owned(), |x| format!("{x:+.0} %"));
                 writeln!(
                     out,
-                    "{:<32}{:>9}{:>9}  {:>11}{:>10}  {}",
+                    "{:<30}{:>8}{:>8}  {:>11}{:>9}  {}",
                     test.name,
                     two(test.params.promised("sharpe_ratio")),
                     two(Some(test.metrics.sharpe_ratio)),
@@ -294,7 +304,7 @@ fn batch_text(tests: &[Test<'_>], arguments: &ForwardTestArguments) -> String {
                     test.params.overfitting.verdict
                 )
             }
-            Err(_) => writeln!(out, "{:<72}failed", file.file_name().unwrap_or_default().to_string_lossy()),
+            Err(_) => writeln!(out, "{:<70}failed", file.file_name().unwrap_or_default().to_string_lossy()),
         };
     }
     let _ = writeln!(out, "\n{}", textwrap::fill(&sentence(tests), 80));

@@ -102,7 +102,7 @@ impl From<crate::engine::StrategyFault> for Failure {
     name = "mista",
     version,
     about = "Backtest and trade strategies written as small Rhai scripts, through one engine.",
-    after_help = "Start with:  mista run strategies/breakout.rhai\n\nExit codes: 0 done, 1 failed, 2 wrong flag, config or parameter, 3 script error, 4 unusable candles.",
+    after_help = "Start with:  mista run strategies/breakout.rhai\n\nExit codes: 0 done, 1 failed, 2 wrong flag, config or parameter, 3 script error, 4 unusable candles, 130 stopped.",
     max_term_width = 100
 )]
 struct Arguments {

@@ -37,10 +37,10 @@ pub fn verify(arguments: &VerifyArguments) -> Result<(), Failure> {
         different += usize::from(!matches!(difference, Ok(None)));
         let text = match (&difference, arguments.json) {
             (Ok(difference), true) => {
-                json!({ "result": path, "equal": difference.is_none(), "difference": difference }).to_string()
+                json!({ "result": path.display().to_string(), "equal": difference.is_none(), "difference": difference }).to_string()
             }
             (Err(failure), true) => {
-                json!({ "result": path, "equal": false, "error": failure.message }).to_string()
+                json!({ "result": path.display().to_string(), "equal": false, "error": failure.message }).to_string()
             }
             (Ok(None), false) => format!("equal      {}", path.display()),
             (Ok(Some(difference)), false) => format!("different  {}: {difference}", path.display()),

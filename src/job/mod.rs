@@ -87,6 +87,12 @@ impl Market {
         }
         Ok(Market { loaded, detail })
     }
+
+    /// The files it was read from, by what messages call them.
+    pub fn files(&self) -> Vec<(&'static str, &Path)> {
+        let detail = self.detail.iter().map(|detail| ("the finer candles", detail.path.as_path()));
+        std::iter::once(("the candles", self.loaded.path.as_path())).chain(detail).collect()
+    }
 }
 
 /// What to run on and how, whatever the script.

@@ -84,8 +84,9 @@ impl<'a> RunResult<'a> {
         }
         object.insert("tier".into(), json!(TIER));
         object.insert("warnings".into(), json!(self.notes));
-        object.insert("trades_digest".into(), json!(digest_of_rows(&self.trades_csv()?)));
         object.insert("equity_sha256".into(), json!(sha256(&self.equity_csv()?)));
+        // Last: it is long.
+        object.insert("trades_digest".into(), json!(digest_of_rows(&self.trades_csv()?)));
         Ok(Value::Object(object))
     }
 

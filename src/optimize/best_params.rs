@@ -29,7 +29,9 @@ pub struct BestParams {
     pub walk_forward: Option<WalkedForward>,
     /// Of the training, by key.
     pub metrics: serde_json::Map<String, Value>,
-    /// Of the candles up to the end of the training, as they were read.
+    /// Candles from the first in the file to the last of the training.
+    pub candles_read: usize,
+    /// Of these candles, as they were read.
     pub candles_sha256: String,
     pub grid_sha256: String,
 }
@@ -106,6 +108,7 @@ impl BestParams {
                 }
             }),
             metrics: as_map(metrics),
+            candles_read: study.setup.rows.end,
             candles_sha256: candles_sha256(study.setup.candles(), study.setup.rows.end),
             grid_sha256: grid_sha256(plan),
             recipe,

@@ -286,8 +286,13 @@ impl<'a> Judge<'a> {
         let constraints = Constraints::new(texts).map_err(|error| error.to_string())?;
         let on_axis = |name: &str| axes.iter().any(|axis| axis.name == name);
         let others = parameters.entries().iter().filter(|entry| !on_axis(&entry.name));
+        // A base rule that is off by default and was not set.
         let value = |entry: &'a crate::script::Parameter| match (&entry.value, entry.origin) {
-            (Value::Float(0.0) | Value::Int(0), Origin::Base | Origin::Limit) => None,
+            (Value::Float(0.0) | Value::Int(0), Origin::Base | Origin::Limit)
+                if entry.value == entry.default =>
+            {
+                None
+            }
             (value, _) => Some(value),
         };
         let others = others.map(|entry| (entry.name.as_str(), value(entry))).collect();

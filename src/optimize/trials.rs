@@ -44,6 +44,7 @@ pub type Trial = Result<Figures, String>;
 
 /// Every n-th trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Shard {
     /// From 1.
     pub index: u64,
@@ -61,6 +62,20 @@ impl Shard {
     /// The trial at `position` of the shard.
     pub fn trial(self, position: u64) -> u64 {
         position * self.of + self.index - 1
+    }
+}
+
+impl TryFrom<String> for Shard {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Shard, String> {
+        text.parse()
+    }
+}
+
+impl From<Shard> for String {
+    fn from(shard: Shard) -> String {
+        shard.to_string()
     }
 }
 

@@ -4,11 +4,7 @@ use super::diagnostic::from_rhai;
 use super::host::sandbox;
 use super::parameters::Value;
 use super::suggest::nearest;
-use rhai::{AST, Dynamic, Engine, EvalAltResult, Scope};
-
-/// A parameter that is null: it can be compared with anything, and every comparison holds.
-#[derive(Debug, Clone, Copy)]
-struct Null;
+use rhai::{AST, ASTNode, Dynamic, Engine, EvalAltResult, Expr, Scope};
 
 /// What is wrong with a constraint.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -20,20 +16,26 @@ pub struct ConstraintError {
     pub message: String,
 }
 
-/// Constraints that must hold together.
+/// Constraints that must hold together. One that names a parameter which is null holds, whatever it says of it.
 pub struct Constraints {
     engine: Engine,
-    compiled: Vec<(AST, String)>,
+    compiled: Vec<Constraint>,
     scope: Scope<'static>,
+}
+
+struct Constraint {
+    ast: AST,
+    text: String,
+    /// The parameters it names.
+    names: Vec<String>,
 }
 
 impl Constraints {
     pub fn new(texts: &[String]) -> Result<Constraints, ConstraintError> {
         let mut engine = sandbox();
-        register_null(&mut engine);
         refuse_unlike(&mut engine);
         let compile = |(index, text): (usize, &String)| match engine.compile_expression(text) {
-            Ok(ast) => Ok((ast, text.clone())),
+            Ok(ast) => Ok(Constraint { names: variables(&ast), ast, text: text.clone() }),
             Err(error) => {
                 let message =
                     from_rhai(&error.into(), text, "").message.replace("the script ends", "it ends");
@@ -50,9 +52,13 @@ impl Constraints {
         values: impl IntoIterator<Item = (&'a str, Option<&'a Value>)>,
     ) -> Result<bool, ConstraintError> {
         self.scope.clear();
+        let mut null: Vec<&str> = Vec::new();
         for (name, value) in values {
             let value = match value {
-                None => Dynamic::from(Null),
+                None => {
+                    null.push(name);
+                    Dynamic::UNIT
+                }
                 Some(Value::Int(value)) => Dynamic::from_int(*value),
                 Some(Value::Float(value)) => Dynamic::from_float(*value),
                 Some(Value::Bool(value)) => Dynamic::from_bool(*value),
@@ -60,7 +66,10 @@ impl Constraints {
             };
             self.scope.push_dynamic(name, value);
         }
-        for (index, (ast, text)) in self.compiled.iter().enumerate() {
+        for (index, Constraint { ast, text, names }) in self.compiled.iter().enumerate() {
+            if names.iter().any(|name| null.contains(&name.as_str())) {
+                continue;
+            }
             let failed = |message: String| ConstraintError { index, text: text.clone(), message };
             let value: Dynamic = self.engine.eval_ast_with_scope(&mut self.scope, ast).map_err(|error| {
                 let unknown = match &*error {
@@ -81,7 +90,6 @@ impl Constraints {
             match value.as_bool() {
                 Ok(true) => {}
                 Ok(false) => return Ok(false),
-                Err(_) if value.is::<Null>() => {}
                 Err(kind) => {
                     return Err(failed(format!(
                         "it must be true or false, such as \"fast_period < slow_period\"; this is {}",
@@ -118,27 +126,16 @@ fn advice(text: &str) -> &'static str {
     }
 }
 
-/// Comparisons with null hold, arithmetic with it stays null.
-fn register_null(engine: &mut Engine) {
-    fn with<T: rhai::Variant + Clone>(engine: &mut Engine) {
-        for name in ["==", "!=", "<", "<=", ">", ">="] {
-            engine.register_fn(name, |_: Null, _: T| true).register_fn(name, |_: T, _: Null| true);
+/// The variables an expression names.
+fn variables(ast: &AST) -> Vec<String> {
+    let mut names = Vec::new();
+    ast.walk(&mut |path: &[ASTNode]| {
+        if let Some(ASTNode::Expr(Expr::Variable(variable, ..))) = path.last() {
+            names.push(variable.1.to_string());
         }
-        for name in ["+", "-", "*", "/", "%", "**"] {
-            engine.register_fn(name, |_: Null, _: T| Null).register_fn(name, |_: T, _: Null| Null);
-        }
-    }
-    with::<i64>(engine);
-    with::<f64>(engine);
-    with::<bool>(engine);
-    with::<rhai::ImmutableString>(engine);
-    for name in ["==", "!=", "<", "<=", ">", ">="] {
-        engine.register_fn(name, |_: Null, _: Null| true);
-    }
-    for name in ["+", "-", "*", "/", "%", "**"] {
-        engine.register_fn(name, |_: Null, _: Null| Null);
-    }
-    engine.register_fn("-", |_: Null| Null).register_fn("abs", |_: Null| Null);
+        true
+    });
+    names
 }
 
 /// A text is neither smaller nor larger than a number; the language would say false.
@@ -191,10 +188,13 @@ mod tests {
     #[test]
     fn a_null_operand_holds() {
         let values = [("a", None), ("b", Some(Value::Float(5.5))), ("c", None)];
-        for text in ["a < b", "a > b", "b <= a", "a == c", "a * 2 > b + 1", "-a < b", "a < b && b < 6"] {
+        for text in
+            ["a < b", "a > b", "b <= a", "a == c", "a * 2 > b + 1", "-a < b", "!(a > b)", "min(a, b) < 1"]
+        {
             assert_eq!(hold(text, &values), Ok(true), "{text}");
         }
-        assert_eq!(hold("a < b && b > 6", &values), Ok(false));
+        assert_eq!(hold("a < b && b > 6", &values), Ok(true), "the constraint holds, not the comparison");
+        assert_eq!(hold("b > 6", &values), Ok(false));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! From trials to results: files, tables, JSON.
 
-use super::{Output, Task, study_stem, table};
+use super::{OUT, Output, Task, study_stem, table};
 use crate::cli::outputs::Named;
 use crate::cli::{Exit, Failure, complain, print, write};
 use crate::job::Job;
@@ -166,7 +166,10 @@ impl Finished<'_> {
         let failed = |error: serde_json::Error| Failure::new(Exit::Failed, error.to_string());
         let mut value = serde_json::to_value(&self.params).map_err(failed)?;
         if let Some(object) = value.as_object_mut() {
-            let files = self.files.iter().map(|(what, path)| (what.replace(' ', "_"), json!(path)));
+            let files = self
+                .files
+                .iter()
+                .map(|(what, path)| (what.replace(' ', "_"), json!(path.display().to_string())));
             object.insert("files".into(), Value::Object(files.collect()));
         }
         Ok(value)
@@ -218,17 +221,24 @@ impl Finished<'_> {
         if let Some(walked) = &findings.walked {
             let _ = writeln!(out, "\nWALK-FORWARD");
             let label = figures::label(metric.key());
-            let _ =
-                writeln!(out, "  {:<24}{:>18}{:>18}", "tested on", format!("{label} in"), "out of sample");
+            let _ = writeln!(
+                out,
+                "  {:<26}{:>18}{:>18}",
+                format!("{label}, tested"),
+                "in sample",
+                "out of sample"
+            );
             for step in &walked.steps {
                 let (from, to) = crate::optimize::days(self.study.setup.candles(), step.window.test.clone());
                 let text = |x| figures::text(metric.key(), x);
+                let outside =
+                    if step.error.is_some() { "failed".to_owned() } else { text(step.out_of_sample) };
                 let _ = writeln!(
                     out,
-                    "  {:<24}{:>18}{:>18}",
-                    format!("{from} {to}"),
+                    "  {:<26}{:>18}{:>18}",
+                    format!("{from} to {to}"),
                     text(step.in_sample),
-                    text(step.out_of_sample)
+                    outside
                 );
             }
             let _ = writeln!(out, "{}", wrap(&walked_sentence(self.study, walked), "  "));
@@ -280,7 +290,12 @@ fn batch_text(tasks: &[Task<Finished<'_>>], output: &Output) -> String {
     }
     out.push_str(&table::columns(&heads, &tasks.iter().map(row).collect::<Vec<_>>()));
     let _ = writeln!(out, "\nindex            {}", output.out.join("index.html").display());
-    let _ = writeln!(out, "next:  mista forward-test --all");
+    if output.out == Path::new(OUT) {
+        let _ = writeln!(out, "next:  mista forward-test --all");
+    } else {
+        let files = output.out.join("*_best_params_*.yaml");
+        let _ = writeln!(out, "next:  mista forward-test {}", files.display());
+    }
     out
 }
 

@@ -49,13 +49,18 @@ pub fn merge(arguments: &MergeArguments) -> Result<(), Failure> {
         (1..=of).filter(|index| !there.contains(index)).map(|index| format!("{index}/{of}")).collect();
     if !missing.is_empty() {
         let (s, are) = if missing.len() == 1 { ("", "is") } else { ("s", "are") };
-        let list = missing.join(", ");
+        let more =
+            if missing.len() > 10 { format!(" and {} more", missing.len() - 10) } else { String::new() };
+        let list = missing[..missing.len().min(10)].join(", ");
+        let list = format!("{list}{more}");
         return Err(usage(format!(
             "shard{s} {list} {are} missing: run {list} with --shard, or name the file{s}"
         )));
     }
     let study = Study::new(first.header.plan.clone(), None)?;
-    let inputs: Vec<Named<'_>> = files.iter().map(|file| ("a shard", file.path.as_path())).collect();
+    let mut inputs: Vec<Named<'_>> = files.iter().map(|file| ("a shard", file.path.as_path())).collect();
+    inputs.push(("the script", &study.plan.recipe.script));
+    inputs.extend(study.setup.market.files());
     check(&Paths::of(&study, &arguments.output.out).named(arguments.save_details), &inputs)?;
     let finished = finish(&study, &files, &arguments.output.out, arguments.save_details, false);
     finish::report(&[(study.plan.recipe.strategy.clone(), finished)], &arguments.output, false)

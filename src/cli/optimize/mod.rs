@@ -5,13 +5,13 @@ mod merge;
 mod progress;
 mod table;
 
-use super::arguments::{JobArguments, parse_count, parse_positive};
+use super::arguments::{JobArguments, parse_count, parse_name, parse_positive};
 use super::outputs::{check, file_stem};
 use super::{Exit, Failure, complain, print};
 use crate::config::{BacktestRunConfig, GridFile, Overrides};
 use crate::data::symbol_of;
 use crate::job::{Market, Recipe, Setup};
-use crate::model::Interval;
+use crate::model::{HOUR_MS, Interval};
 use crate::optimize::pool::{self, Ended, Work};
 use crate::optimize::trials::{Shard, Trials, TrialsError, Writer};
 use crate::optimize::{
@@ -44,10 +44,10 @@ pub struct OptimizeArguments {
     #[arg(long, conflicts_with_all = ["data", "shard", "symbol", "detail"])]
     all: bool,
     /// With --all: these strategies only, separated by commas
-    #[arg(long, value_name = "NAMES", value_delimiter = ',', requires = "all", conflicts_with = "script")]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', requires = "all", conflicts_with = "script", value_parser = parse_name)]
     strategies: Vec<String>,
     /// With --all: these symbols only, from data/INTERVAL/SYMBOL_INTERVAL.csv
-    #[arg(long, value_name = "SYMBOLS", value_delimiter = ',', requires = "all", conflicts_with = "script")]
+    #[arg(long, value_name = "SYMBOLS", value_delimiter = ',', requires = "all", conflicts_with = "script", value_parser = parse_name)]
     symbols: Vec<String>,
     /// Values to try of each parameter, by strategy
     #[arg(long, value_name = "FILE.yaml", default_value = "config/optimize_params.yaml")]
@@ -94,11 +94,14 @@ pub struct OptimizeArguments {
     job: JobArguments,
 }
 
+/// Where results go unless said otherwise; `mista forward-test --all` looks there.
+pub(super) const OUT: &str = "results/optimize";
+
 /// Where results go.
 #[derive(Debug, Clone, Args)]
 pub(super) struct Output {
     /// Folder of the results
-    #[arg(long, value_name = "FOLDER", default_value = "results/optimize")]
+    #[arg(long, value_name = "FOLDER", default_value = OUT)]
     out: PathBuf,
     /// Print JSON instead of tables
     #[arg(long)]
@@ -194,12 +197,19 @@ fn search(arguments: &OptimizeArguments) -> Result<(), Failure> {
             }
             let Ok((_, file)) = begun else { continue };
             if arguments.output.json {
-                print(&format!("{:#}\n", json!({ "shard": shard.to_string(), "file": file.path })))?;
+                print(&format!(
+                    "{:#}\n",
+                    json!({ "shard": shard.to_string(), "file": file.path.display().to_string() })
+                ))?;
             } else if !arguments.output.quiet {
                 print(&format!("shard {shard} written to {}\n", file.path.display()))?;
             }
         }
         return Ok(());
+    }
+    if stop.load(Ordering::Relaxed) {
+        let text = "stopped before the results were written; --resume writes them";
+        return Err(Failure::new(Exit::Stopped, text));
     }
     let mut ended = ended.into_iter();
     let (out, details, all) = (&arguments.output.out, arguments.save_details, arguments.all);
@@ -251,9 +261,15 @@ fn batch(arguments: &OptimizeArguments, grids: &GridFile) -> Result<Vec<Task<Stu
         [] => grids.strategies().map(str::to_owned).collect(),
         named => named.to_vec(),
     };
-    let interval: Interval = match arguments.job.data.interval {
+    let config = BacktestRunConfig::load(arguments.job.config.as_deref(), &arguments.job.overrides())
+        .map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
+    if config.detail.is_some() {
+        let message = "finer candles are those of one symbol: `detail` does not go with --all";
+        return Err(Failure::new(Exit::Usage, message));
+    }
+    let interval = match config.interval.or_else(|| Interval::from_ms(HOUR_MS)) {
         Some(interval) => interval,
-        None => "1h".parse().map_err(|_| Failure::new(Exit::Usage, "--interval is needed"))?,
+        None => return Err(Failure::new(Exit::Usage, "--interval is needed")),
     };
     let folder = Path::new("data").join(interval.to_string());
     let symbols = match arguments.symbols.as_slice() {
@@ -278,6 +294,7 @@ fn batch(arguments: &OptimizeArguments, grids: &GridFile) -> Result<Vec<Task<Stu
                 data: Some(folder.join(format!("{symbol}_{interval}.csv"))),
                 // A config file may name one, which would be that of all.
                 symbol: Some(symbol.clone()),
+                interval: Some(interval),
                 ..arguments.job.overrides()
             };
             let name = Path::new(strategy).file_stem().unwrap_or_default().to_string_lossy();
@@ -440,13 +457,25 @@ fn study_stem(study: &Study) -> String {
 /// Opens the file of trials, anew or where it ended.
 fn begin(arguments: &OptimizeArguments, file: &Trials, study: &Study) -> Result<(Writer, u64), Failure> {
     let there = Trials::open(&file.path).map(|there| there.header);
+    if let (Ok(there), Some(shard), false) = (&there, arguments.shard, arguments.resume)
+        && there.plan != file.header.plan
+    {
+        return Err(Failure::new(
+            Exit::Usage,
+            format!(
+                "{} is shard {shard} of another search: remove it, or choose another --out",
+                file.path.display()
+            ),
+        ));
+    }
     if !arguments.resume {
         let writer = file.create()?;
-        if there.is_ok_and(|there| there == file.header) {
-            complain(&format!(
-                "note: {} held trials of this very search that was stopped; it begins anew (--resume goes on)",
-                file.path.display()
-            ));
+        if let Ok(there) = there {
+            let what = match there == file.header {
+                true => "this very search, that was stopped; it begins anew (--resume would have gone on)",
+                false => "another search, that was stopped; they are gone",
+            };
+            complain(&format!("note: {} held trials of {what}", file.path.display()));
         }
         return Ok((writer, 0));
     }
@@ -544,7 +573,6 @@ pub(super) fn interruptible() -> Result<Arc<AtomicBool>, Failure> {
             .map_err(failed)?;
         signal_hook::flag::register(signal, stop.clone()).map_err(failed)?;
     }
-    debug_assert!(!stop.load(Ordering::Relaxed));
     Ok(stop)
 }
 
