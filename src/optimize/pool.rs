@@ -94,7 +94,7 @@ impl Queue<'_> {
 }
 
 enum Message {
-    Trial { work: usize, position: u64, place: Place, trial: Trial },
+    Trial { work: usize, position: u64, place: Place, trial: Box<Trial> },
     Failed { work: usize, error: String },
 }
 
@@ -168,7 +168,7 @@ struct Collected {
     /// Position of the next to be written.
     next: u64,
     /// Those that ended before it.
-    early: BTreeMap<u64, (Place, Trial)>,
+    early: BTreeMap<u64, (Place, Box<Trial>)>,
     error: Option<String>,
 }
 
@@ -206,7 +206,7 @@ fn serve(queue: &Queue<'_>, sender: &mpsc::Sender<Message>) {
         queue.wait(work, position);
         let place = study.place(queue.work[work].shard.trial(position));
         let (Some((_, runner)), Some(place)) = (&mut runner, place) else { continue };
-        let trial = runner.trial(place);
+        let trial = Box::new(runner.trial(place));
         if sender.send(Message::Trial { work, position, place, trial }).is_err() {
             return;
         }

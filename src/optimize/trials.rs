@@ -229,11 +229,11 @@ impl Trials {
         }
         let mut rows = there.rows(study)?;
         let mut count = 0;
-        let mut end = rows.position();
+        let mut end = rows.end();
         // The first row that is not whole, or not what must stand there, ends what can be used.
         while let Some(Ok(_)) = rows.next() {
             count += 1;
-            end = rows.position();
+            end = rows.end();
         }
         writer.cut(end).map_err(|error| self.io(error))?;
         Ok(Some((writer, count)))
@@ -418,7 +418,7 @@ pub struct Rows<'a> {
 
 impl Rows<'_> {
     /// The byte after the last row that was read.
-    fn position(&self) -> u64 {
+    fn end(&self) -> u64 {
         self.byte
     }
 

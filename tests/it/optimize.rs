@@ -339,8 +339,8 @@ fn a_trial_that_fails_stops_no_other() {
     assert_eq!(details.rows.len(), 8);
     let errors: Vec<&str> = (0..8).map(|row| details.cell(row, "error")).collect();
     insta::assert_snapshot!(errors.join("\n"));
-    for row in 0..8 {
-        assert_eq!(details.cell(row, "final_balance").is_empty(), !errors[row].is_empty());
+    for (row, error) in errors.iter().enumerate() {
+        assert_eq!(details.cell(row, "final_balance").is_empty(), !error.is_empty());
     }
     let yaml = play.read("out/sharpe_ratio_best_params_moody_BTCUSDT_1h.yaml");
     assert!(yaml.contains("  combinations: 8\n  failed: 4\n"), "{yaml}");

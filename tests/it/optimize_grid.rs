@@ -82,7 +82,8 @@ proptest! {
             let beside = |other: &Vec<usize>| other.iter().zip(point).map(|(a, b)| a.abs_diff(*b)).sum::<usize>() == 1;
             let mut expected: Vec<u64> = (0..points.len()).filter(|other| beside(&points[*other])).map(|n| n as u64).collect();
             let mut found = grid.neighbours(number as u64);
-            (expected.sort(), found.sort());
+            expected.sort();
+            found.sort();
             prop_assert_eq!(expected, found);
             for ((axis, index), label) in grid.axes.iter().zip(point).zip(grid.labels(number as u64)) {
                 match &axis.values[*index] {

@@ -306,6 +306,31 @@ fn two_searches_in_one_folder_do_not_spoil_each_other() {
     same("the one that was first", &alone, &play.files("out"));
 }
 
+#[cfg(unix)]
+#[test]
+fn a_disk_that_was_full_is_no_loss() {
+    let play = playground();
+    let (alone, _, trials) = undisturbed(&play, SEARCH);
+    // No file grows beyond so many blocks: first there is room for some trials, then for all but no page.
+    for blocks in [40, 1 + trials.len() / 512] {
+        let mista = env!("CARGO_BIN_EXE_mista");
+        let limited =
+            format!("trap '' XFSZ; ulimit -f {blocks}; exec {mista} {SEARCH} --out out --quiet --resume");
+        let output = Command::new("sh").args(["-c", &limited]).current_dir(play.path("")).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("cannot write out/"), "{said}");
+        let hidden =
+            play.files("out").into_keys().filter(|name| name.contains("/.") || name.starts_with('.'));
+        assert_eq!(hidden.count(), 0, "nothing half-written is left");
+        assert!(
+            trials.starts_with(&fs::read(play.path("out/bollinger_reversion_BTCUSDT_1h.trials")).unwrap())
+        );
+    }
+    play.mista(&format!("{SEARCH} --out out --quiet --resume")).ok();
+    same("a disk with room again", &alone, &play.files("out"));
+}
+
 #[test]
 fn shards_in_any_order_are_the_whole() {
     let play = playground().with("small.yaml", GRID.replace("step: 0.1", "step: 0.5"));
