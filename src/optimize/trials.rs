@@ -162,6 +162,9 @@ impl Trials {
                 .to_owned())
         })?;
         let header: Header = serde_json::from_str(header).map_err(|error| {
+            let error = error.to_string();
+            // A column of a line this long helps nobody.
+            let error = error.split(" at line ").next().unwrap_or_default();
             not(format!("its first line cannot be read, it was made by another version or edited: {error}"))
         })?;
         if header.trials_format != FORMAT {
