@@ -358,6 +358,94 @@ fn a_trial_that_fails_stops_no_other() {
 }
 
 #[test]
+fn what_ran_before_makes_no_difference_to_a_trial() {
+    // `init` declares `slow` with some parameters only, and one trial misses it.
+    const FORGETFUL: &str = r#"fn params() { #{ period: int(2, 2, 20) } }
+
+fn init(p) {
+    let names = #{ mean: sma(close, p.period) };
+    if p.period != 3 && p.period != 2 { names["slow"] = sma(close, 9); }
+    names
+}
+
+fn on_candle(ctx, p) {
+    if p.period == 3 && ctx.close > ctx.slow { ctx.enter_long("never"); }
+    if ctx.is_flat && ctx.close > ctx.mean { ctx.enter_long("above"); }
+    if ctx.is_long && ctx.close < ctx.mean { ctx.exit("below"); }
+}
+"#;
+    let play = Playground::good().with("forgetful.rhai", FORGETFUL);
+    let search = |periods: &str, threads: usize| {
+        play.write("grid.yaml", format!("forgetful:\n  period: {periods}\n"));
+        let arguments =
+            "optimize forgetful.rhai --data BTCUSDT_1h.csv --grid grid.yaml --save-details --quiet";
+        play.mista(&format!("{arguments} --out out --threads {threads}")).ok();
+        let details = Details::read(&play.read("out/details/sharpe_ratio_forgetful_BTCUSDT_1h.csv"));
+        let mut rows: Vec<Vec<String>> = details.rows.into_iter().map(|row| row[1..].to_vec()).collect();
+        rows.sort();
+        rows
+    };
+    let first = search("[3, 4, 5, 6, 7]", 1);
+    assert!(first[0].last().is_some_and(|error| error.contains("`slow`")), "{:?}", first[0]);
+    assert!(first == search("[7, 6, 5, 4, 3]", 1), "in the other order");
+    assert!(first == search("[4, 3, 5, 7, 6]", 4), "on other threads");
+}
+
+#[test]
+fn a_window_that_cannot_be_traded_loses_nothing_else() {
+    // Throws late, and only with the period that is best before that.
+    const LATE: &str = r#"fn params() { #{ period: int(5, 2, 20) } }
+
+fn init(p) { #{ mean: sma(close, p.period) } }
+
+fn on_candle(ctx, p) {
+    if p.period == 7 && ctx.index > 200 { throw "too late"; }
+    if p.period == 7 && ctx.is_flat { ctx.enter_long("hold"); }
+}
+"#;
+    let play = Playground::good().with("late.rhai", LATE).with("grid.yaml", "late:\n  period: [5, 7]\n");
+    let said = play
+        .mista("optimize late.rhai --data BTCUSDT_1h.csv --grid grid.yaml --walk-forward 1 --out out")
+        .ok();
+    assert!(said.out.contains("failed"), "{}", said.out);
+    let page = play.read("out/reports/sharpe_ratio_late_BTCUSDT_1h.html");
+    assert!(page.contains("too late"), "the page says why");
+}
+
+#[test]
+fn a_script_that_changes_meanwhile_costs_no_trial() {
+    let play = bundled("hybrid");
+    let arguments = format!("optimize hybrid.rhai {} --out out --quiet", period());
+    play.mista(&arguments.replace("--out out", "--out calm")).ok();
+    let mut child = play.begin(&arguments);
+    let trials = play.path("out/hybrid_BTCUSDT_1h.trials");
+    while std::fs::read(&trials).map_or(0, |bytes| bytes.len()) < 4000 {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let text = play.read("hybrid.rhai");
+    play.write("hybrid.rhai", format!("{text}\n// edited\n"));
+    assert!(!child.wait().unwrap().success());
+    play.write("hybrid.rhai", text);
+    play.mista(&format!("{arguments} --resume")).ok();
+    same("resumed", &play.files("calm"), &play.files("out"));
+}
+
+#[test]
+fn the_verdict_is_about_the_best_and_not_about_another_trial() {
+    let play = bundled("breakout");
+    let judged = |metric: &str| {
+        let arguments =
+            format!("optimize breakout.rhai {} --metric {metric} --json --out {metric}", period());
+        play.mista(&arguments).ok().json()["overfitting"].clone()
+    };
+    let (by_sharpe, by_drawdown) = (judged("sharpe_ratio"), judged("max_drawdown"));
+    for figure in ["dsr", "pbo", "sharpe", "expected_max"] {
+        assert_eq!(by_sharpe[figure], by_drawdown[figure], "{figure} is of all trials");
+    }
+    assert_ne!(by_sharpe["sentence"], by_drawdown["sentence"]);
+}
+
+#[test]
 fn where_every_trial_fails_nothing_is_written() {
     let play = Playground::good()
         .with("moody.rhai", MOODY)
