@@ -10,7 +10,7 @@ A row per search, each a process of its own:
 - `own`: bollinger_reversion, five columns for each combination, which no other combination uses.
 
 `--details` runs them with --save-details as well. The peak is the largest resident set as the kernel reports it at the
-end; `at last trial` is the same figure when the last trial has ended. Threads share the work, so `trials s` is wall time.
+end; `at last trial` is the same figure when the last trial has ended. Trials and what comes after them are wall time.
 """
 
 import argparse

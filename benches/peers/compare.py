@@ -86,15 +86,13 @@ def optimize(target, folder, path, fast, slow, threads):
     grid, out = folder / "grid.yaml", folder / "optimize"
     grid.write_text(f"{SEARCHED}:\n  fast_period: {list(fast)}\n  slow_period: {list(slow)}\n", encoding="ascii")
     command = [target / "mista", "optimize", f"strategies/{SEARCHED}.rhai", "--data", path, "--grid", grid]
-    command += ["--out", out, "--save-details", "--yes", "--json", "--threads", threads]
+    command += ["--out", out, "--save-details", "--yes", "--json", "--quiet", "--threads", threads]
     start = time.perf_counter()
     report, cpu, memory = process(command)
     wall = time.perf_counter() - start
     with open(report["files"]["details"], encoding="utf-8", newline="") as file:
-        figures = [
-            [int(row["fast_period"]), int(row["slow_period"]), int(float(row["trades_total"])), float(row["final_balance"])]
-            for row in csv.DictReader(file)
-        ]
+        names = ["fast_period", "slow_period", "trades_total", "final_balance"]
+        figures = [[float(row[name]) for name in names] for row in csv.DictReader(file)]
     return {"cpu_s": cpu, "wall_s": wall, "peak_mb": memory}, figures, report["version"]
 
 
@@ -145,8 +143,9 @@ def print_searches(rows):
     base = rows[0]
     count = base["combinations"]
     print(f"\nW3, {base['candles']:,} candles x {count} combinations, medians of {len(base['cpu_s'])} repetitions")
-    print("| engine | candles x combinations per CPU second | mista is | lowest, highest | CPU, s | wall, s | peak memory, MB |")
-    print("|---|---:|---:|---:|---:|---:|---:|")
+    heads = ["engine", "candles x combinations per CPU second", "mista is", "lowest, highest"]
+    print(f"| {' | '.join([*heads, 'CPU, s', 'least', 'wall, s', 'peak memory, MB'])} |")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|")
     for row in rows:
         cpu = statistics.median(row["cpu_s"])
         # By repetition: what runs close together shares the machine's load.
@@ -155,7 +154,7 @@ def print_searches(rows):
         print(
             f"| {row['engine']} {row['version']}: {row['stage']} | {row['candles'] * count / cpu:,.0f}"
             f" | {statistics.median(ratios):.2f}x | {min(ratios):.2f}x, {max(ratios):.2f}x"
-            f" | {cpu:.2f} | {statistics.median(row['wall_s']):.1f} | {memory} |"
+            f" | {cpu:.2f} | {min(row['cpu_s']):.2f} | {statistics.median(row['wall_s']):.1f} | {memory} |"
         )
     print()
     for row in rows:
@@ -165,7 +164,7 @@ def print_searches(rows):
         for one in different:
             (trades, wanted), (final, there) = one["trades"], one["final_equity"]
             fast, slow = one["combination"]
-            print(f"- fast {fast}, slow {slow}: {trades} trades for {wanted}, {final:.2f} for {there:.2f}", flush=True)
+            print(f"- fast {fast}, slow {slow}: {trades:.0f} trades for {wanted:.0f}, {final:.2f} for {there:.2f}")
 
 
 def main():

@@ -216,7 +216,8 @@ def grid_with_vectorbt(frame, grid, engine):
     vbt.settings["engine"] = engine
     close = frame["close"]
     clock = Clock()
-    fast, slow = (vbt.MA.run(close, list(windows), short_name=name) for name, windows in zip(("fast", "slow"), zip(*grid)))
+    windows = [list(of_all) for of_all in zip(*grid)]
+    fast, slow = (vbt.MA.run(close, of_all, short_name=name) for of_all, name in zip(windows, ["fast", "slow"]))
     entries, exits = fast.ma_crossed_above(slow), fast.ma_crossed_below(slow)
     portfolio = vbt.Portfolio.from_signals(
         close,
