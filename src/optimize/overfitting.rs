@@ -341,16 +341,18 @@ impl Lanes {
 /// A number that rises and falls with the Sharpe ratio and needs no root: ±S²/Q with the sign of S, for the
 /// sum S and the sum of squares Q of n returns. (SR² = (n−1)/n · u/(n−u) for u = S²/Q.) 0 where the Sharpe
 /// ratio is.
-///
-/// It is rounded to 36 bits, eleven digits: trials that did the same, but with another balance or in another
-/// order, differ in the last digits of their returns, and are to be equals.
 #[inline]
 fn standing(sum: f64, squares: f64, limit: f64) -> f64 {
     let square = sum * sum;
-    let standing = if square < limit * squares { (square / squares).copysign(sum) } else { 0.0 };
-    // Veltkamp's way to drop 17 of the 53 bits.
-    let carried = standing * ((1u64 << 17) + 1) as f64;
-    carried - (carried - standing)
+    if square < limit * squares { (square / squares).copysign(sum) } else { 0.0 }
+}
+
+/// How far apart standings are that count as equal: trials that did the same, but with another balance or in
+/// another order, differ in the last digits of their returns. Eleven digits of the Sharpe ratio have to agree,
+/// which the standing is the square of.
+#[inline]
+fn slack(standing: f64) -> f64 {
+    if standing.is_finite() { standing.abs() * 2e-11 } else { 0.0 }
 }
 
 /// All C(16, 8) = 12870 ways to take half of the blocks.
@@ -434,12 +436,13 @@ impl InSample {
 fn choose(lanes: &Lanes, splits: &[Split], winners: &mut [Winner]) {
     for (&split, winner) in splits.iter().zip(winners) {
         let inside = lanes.standings(split, f64::NEG_INFINITY);
-        if !inside.iter().fold(false, |any, inside| any | (*inside > winner.inside)) {
+        let above = winner.inside + slack(winner.inside);
+        if !inside.iter().fold(false, |any, inside| any | (*inside > above)) {
             continue;
         }
         let mut best = 0;
         for (lane, &inside) in inside.iter().enumerate() {
-            if inside > winner.inside {
+            if inside > winner.inside + slack(winner.inside) {
                 (best, winner.inside) = (lane, inside);
             }
         }
@@ -493,9 +496,11 @@ impl OutOfSample {
 fn count(lanes: &Lanes, splits: &[Split], winners: &[Winner], ranks: &mut [Rank]) {
     for ((&split, winner), rank) in splits.iter().zip(winners).zip(ranks) {
         let outside = lanes.standings(others(split), f64::INFINITY);
+        let slack = slack(winner.outside);
+        let (from, to) = (winner.outside - slack, winner.outside + slack);
         for outside in outside {
-            rank.below += u64::from(outside < winner.outside);
-            rank.equal += u64::from(outside == winner.outside);
+            rank.below += u64::from(outside < from);
+            rank.equal += u64::from((from..=to).contains(&outside));
         }
     }
 }

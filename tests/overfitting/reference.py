@@ -36,13 +36,9 @@ def sharpe_ratios(returns):
     return numpy.where(flat, 0.0, mean / numpy.where(flat, 1.0, deviation))
 
 
-def rounded(values, digits):
-    """To so many significant digits, so that what differs by rounding only is equal; 0 leaves them alone."""
-    if not digits:
-        return values
-    nonzero = numpy.where(values == 0, 1.0, numpy.abs(values))
-    unit = 10.0 ** (numpy.floor(numpy.log10(nonzero)) + 1 - digits)
-    return numpy.round(values / unit) * unit
+def slack(value, digits):
+    """How far from `value` what differs by rounding only may be; 0 digits: not at all."""
+    return abs(value) * 10.0**-digits if digits else 0.0
 
 
 def deflated_sharpe(returns):
@@ -74,9 +70,13 @@ def logits(returns, blocks, digits):
     for chosen in itertools.combinations(range(blocks), blocks // 2):
         inside = numpy.concatenate([parts[i] for i in chosen])
         outside = numpy.concatenate([parts[i] for i in range(blocks) if i not in chosen])
-        winner = int(numpy.argmax(rounded(sharpe_ratios(inside), digits)))
-        ratios = rounded(sharpe_ratios(outside), digits)
-        rank = stats.rankdata(ratios, method="average")[winner]
+        ratios = sharpe_ratios(inside)
+        winner = int(numpy.argmax(ratios >= ratios.max() - slack(ratios.max(), digits)))
+        ratios = sharpe_ratios(outside)
+        apart = slack(ratios[winner], digits)
+        below = int((ratios < ratios[winner] - apart).sum())
+        equal = int((abs(ratios - ratios[winner]) <= apart).sum())
+        rank = below + (equal + 1) / 2
         relative = rank / (trials + 1)
         found.append(numpy.log(relative / (1 - relative)))
     return numpy.array(found)
