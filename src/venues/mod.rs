@@ -1,3 +1,8 @@
-//! L3: where orders go. One simulated venue so far; the exchange's connector and the local exchange join it.
+//! L3: where orders go: the simulated venue, the exchange and the connector to it, and a local exchange that
+//! speaks the same protocol.
 
+pub mod binance;
+pub mod local;
+pub mod rules;
 pub mod sim;
+pub mod words;

@@ -1,6 +1,7 @@
 //! The simulated venue: fills at once, at the price the rules of a backtest give, and walks candles as prices.
 
-mod path;
+pub mod exchange;
+pub mod path;
 
 use crate::engine::{Costs, Hit, Order, Protection, Venue, slipped};
 use crate::model::{Candles, Direction, Fill};
