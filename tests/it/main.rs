@@ -17,6 +17,7 @@ mod optimize_resume;
 mod playground;
 mod property;
 mod protection;
+mod simulated_exchange;
 mod strategies;
 mod support;
 mod verify;
