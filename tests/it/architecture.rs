@@ -17,7 +17,7 @@ const LAYERS: [&[&str]; 6] = [
 ];
 
 /// Files and folders that know no clock, randomness, environment, file, socket or thread.
-const PURE: [&str; 11] = [
+const PURE: [&str; 15] = [
     "model/",
     "indicators/",
     "engine/",
@@ -26,6 +26,10 @@ const PURE: [&str; 11] = [
     "venues/sim/",
     "venues/binance/wire.rs",
     "venues/binance/parse.rs",
+    "venues/binance/read.rs",
+    "venues/binance/sign.rs",
+    "venues/binance/budget.rs",
+    "venues/binance/outcome.rs",
     "report/metrics.rs",
     "optimize/overfitting.rs",
     "optimize/verdict.rs",
