@@ -9,9 +9,12 @@
 pub mod budget;
 pub mod clock;
 pub mod endpoints;
+pub mod frames;
+pub mod keys;
 pub mod outcome;
 pub mod parse;
 mod read;
+pub mod request;
 pub mod rest;
 pub mod sign;
 mod tls;

@@ -5,7 +5,7 @@
 
 use super::parse;
 use super::read::excerpt;
-use super::wire::ApiError;
+use super::wire::{ApiError, Canceled, ReplacePart};
 
 /// What became of an order, or of anything else that changes something.
 #[derive(Debug, Clone, PartialEq)]
@@ -182,9 +182,30 @@ fn of_code<T>(error: ApiError, answer: &Answer) -> Outcome<T> {
     }
 }
 
-/// What became of one half of a cancel-and-replace that failed.
-pub fn of_part<T>(error: ApiError) -> Outcome<T> {
-    of_code(error, &Answer { status: 400, body: Vec::new(), retry_after_ms: None })
+/// What became of the two halves of a cancel-and-replace; `None`: not attempted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Replaced {
+    pub cancel: Option<Outcome<Canceled>>,
+    pub new_order: Option<Outcome<Canceled>>,
+}
+
+/// What became of a cancel-and-replace. Whatever the status, the answer may tell of both halves.
+pub fn of_replacement(attempt: Attempt) -> Outcome<Replaced> {
+    if let Attempt::Answered(answer) = &attempt
+        && answer.status < 500
+        && let Ok(parts) = parse::cancel_replaced(&answer.body)
+    {
+        let part = |part| match part {
+            ReplacePart::Done(report) => Some(Outcome::Accepted(report)),
+            ReplacePart::Failed(error) => {
+                let answer = Answer { status: 400, body: Vec::new(), retry_after_ms: answer.retry_after_ms };
+                Some(of_code(error, &answer))
+            }
+            ReplacePart::NotAttempted => None,
+        };
+        return Outcome::Accepted(Replaced { cancel: part(parts.cancel), new_order: part(parts.new_order) });
+    }
+    of_order(attempt, |body| parse::cancel_replaced(body).map(|_| Replaced { cancel: None, new_order: None }))
 }
 
 /// The kind of refusal that an error is; `None` where it leaves the outcome open.
@@ -193,7 +214,7 @@ fn classify(error: &ApiError, status: u16, retry_after_ms: Option<i64>) -> Optio
     if error.code == -1008 {
         return Some(RefusalKind::Busy);
     }
-    if matches!(error.code, -1000 | -1001 | -1006 | -1007) || status >= 500 {
+    if matches!(error.code, -1000 | -1001 | -1006 | -1007 | -2021) || status >= 500 {
         return None;
     }
     Some(match error.code {
@@ -207,7 +228,7 @@ fn classify(error: &ApiError, status: u16, retry_after_ms: Option<i64>) -> Optio
         -1111 => RefusalKind::Precision,
         -2011 => RefusalKind::NotOpen,
         -2013 | -2026 => RefusalKind::NoSuchOrder,
-        -1010 | -1013 | -2010 | -2021 | -2022 | -2038 => by_message(&error.message),
+        -1010 | -1013 | -2010 | -2022 | -2038 => by_message(&error.message),
         -1199..=-1100 => RefusalKind::Request,
         _ => RefusalKind::Other,
     })

@@ -29,6 +29,14 @@ const NOTES: usize = 20;
 
 pub(super) type Parsed<T> = Result<T, ParseError>;
 
+/// An answer that says nothing but that all is well: an object, and no error.
+pub fn nothing(body: &[u8]) -> Parsed<()> {
+    whole(body, |value| match error_in(object(value)?) {
+        None => Ok(()),
+        Some(error) => Err(Fault::new(error.to_string())),
+    })
+}
+
 pub fn server_time(body: &[u8]) -> Parsed<i64> {
     whole(body, |value| object(value)?.time("serverTime"))
 }

@@ -526,10 +526,12 @@ pub struct ExecutionReport {
     /// Number of this report; with symbol and order id it tells repeated ones apart.
     pub execution_id: u64,
     pub order_list_id: Option<u64>,
-    /// Of the order, also where a cancel or an amendment is told.
+    /// Of the order, also where its cancel is told.
     pub client_order_id: String,
-    /// Of the cancel or amendment, where that is what happened.
+    /// Of the cancel, where that is what happened.
     pub request_client_order_id: Option<String>,
+    /// What the order was called before an amendment.
+    pub previous_client_order_id: Option<String>,
     pub side: Side,
     pub order_type: Word<OrderType>,
     pub time_in_force: Word<TimeInForce>,

@@ -3,6 +3,12 @@
 //! What only reads is asked again after a pause, within a deadline. What changes something is sent once; its one
 //! exception is a refusal because of its time, which is certain not to have been carried out.
 
+mod account;
+mod market;
+mod orders;
+
+pub use account::History;
+
 use super::budget::{Budget, Cost, Priority, Used, used_in_header};
 use super::clock::Clock;
 use super::endpoints::EndpointError;
@@ -12,7 +18,7 @@ use super::outcome::{
 use super::parse;
 use super::sign::{Credentials, Params, query, signed_query};
 use super::tls;
-use super::wire::{ExchangeInfo, Kline, RateLimit};
+use super::wire::RateLimit;
 use super::{ParseError, endpoints};
 use reqwest::{Client, Method, header};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -85,14 +91,14 @@ struct Inner {
 
 /// What a request has to carry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Security {
+enum Security {
     Open,
     Signed,
 }
 
 /// One request, before it is signed.
 #[derive(Debug, Clone)]
-pub(super) struct Request {
+struct Request {
     pub method: Method,
     pub path: &'static str,
     pub params: Params,
@@ -122,7 +128,7 @@ impl Request {
 }
 
 /// A parameter and its value as it is written.
-pub(super) fn param(name: &str, value: impl ToString) -> (String, String) {
+fn param(name: &str, value: impl ToString) -> (String, String) {
     (name.to_owned(), value.to_string())
 }
 
@@ -176,68 +182,12 @@ impl RestClient {
         self.with_budget(|budget| budget.set_limits(limits));
     }
 
-    pub(super) fn with_budget<T>(&self, f: impl FnOnce(&mut Budget) -> T) -> T {
+    fn with_budget<T>(&self, f: impl FnOnce(&mut Budget) -> T) -> T {
         f(&mut self.inner.budget.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    // ---- the market -----------------------------------------------------------------------------------------
-
-    /// The exchange's time, in ms.
-    pub async fn server_time(&self) -> Result<i64, ReadError> {
-        self.read(Request::read("/api/v3/time", Vec::new(), 1), parse::server_time).await
-    }
-
-    /// Compares clocks, and returns how far the exchange's is ahead, in ms.
-    pub async fn sync_clock(&self) -> Result<i64, ReadError> {
-        let request = Request::read("/api/v3/time", Vec::new(), 1);
-        let clock = &self.inner.clock;
-        // The times around the one attempt that was answered.
-        let times = Mutex::new((0, 0));
-        let read = |body: &[u8]| parse::server_time(body);
-        let server_ms = self.read_timed(request, read, Some(&times)).await?;
-        let (asked_ms, answered_ms) = *times.lock().unwrap_or_else(PoisonError::into_inner);
-        clock.learn(asked_ms, answered_ms, server_ms);
-        Ok(clock.offset_ms())
-    }
-
-    /// What may be traded: of the given symbols, or of all. Takes over the limits it tells.
-    pub async fn exchange_info(&self, symbols: &[&str]) -> Result<ExchangeInfo, ReadError> {
-        let params = match symbols {
-            [] => Vec::new(),
-            [symbol] => vec![param("symbol", symbol)],
-            several => {
-                let quoted: Vec<String> = several.iter().map(|symbol| format!("\"{symbol}\"")).collect();
-                vec![param("symbols", format!("[{}]", quoted.join(",")))]
-            }
-        };
-        let mut request = Request::read("/api/v3/exchangeInfo", params, 20);
-        request.body_max = INFO_MAX;
-        let info = self.read(request, parse::exchange_info).await?;
-        self.set_limits(&info.rate_limits);
-        Ok(info)
-    }
-
-    /// Candles of a symbol, oldest first, at most `limit` (up to 1000). With `start_ms`, the first from there;
-    /// without it, the last up to `end_ms`. The newest may still be open: see [`Kline::close_time`].
-    pub async fn klines(
-        &self,
-        symbol: &str,
-        interval: &str,
-        start_ms: Option<i64>,
-        end_ms: Option<i64>,
-        limit: u32,
-    ) -> Result<Vec<Kline>, ReadError> {
-        let mut params = vec![param("symbol", symbol), param("interval", interval)];
-        params.extend(start_ms.map(|time| param("startTime", time)));
-        params.extend(end_ms.map(|time| param("endTime", time)));
-        params.push(param("limit", limit));
-        self.read(Request::read("/api/v3/klines", params, 2), parse::klines).await
-    }
-
-    // ---- how requests are made ------------------------------------------------------------------------------
-
     /// Asks until there is an answer, the deadline passes, or asking again makes no difference.
-    pub(super) async fn read<T>(
+    async fn read<T>(
         &self,
         request: Request,
         read: impl Fn(&[u8]) -> Result<T, ParseError>,
@@ -292,17 +242,18 @@ impl RestClient {
     }
 
     /// Sends something that changes something: once.
-    pub(super) async fn order<T>(
-        &self,
-        request: Request,
-        read: impl Fn(&[u8]) -> Result<T, ParseError>,
-    ) -> Outcome<T> {
-        let outcome = self.order_once(&request, &read).await;
+    async fn change<T>(&self, request: Request, read: impl Fn(&[u8]) -> Result<T, ParseError>) -> Outcome<T> {
+        self.change_with(request, |attempt| of_order(attempt, &read)).await
+    }
+
+    /// The same with any way to judge what came of it.
+    async fn change_with<T>(&self, request: Request, judge: impl Fn(Attempt) -> Outcome<T>) -> Outcome<T> {
+        let outcome = self.change_once(&request, &judge).await;
         match outcome {
             // Certain not to have been carried out, and cured by the right time.
             Outcome::Refused(refusal) if refusal.kind == RefusalKind::Timestamp => {
                 match self.sync_clock().await {
-                    Ok(_) => self.order_once(&request, &read).await,
+                    Ok(_) => self.change_once(&request, &judge).await,
                     Err(_) => Outcome::Refused(refusal),
                 }
             }
@@ -310,17 +261,12 @@ impl RestClient {
         }
     }
 
-    async fn order_once<T>(
-        &self,
-        request: &Request,
-        read: impl Fn(&[u8]) -> Result<T, ParseError>,
-    ) -> Outcome<T> {
-        let attempt = self.order_attempt(request).await;
-        attempt.map_or_else(Outcome::Refused, |attempt| of_order(attempt, read))
+    async fn change_once<T>(&self, request: &Request, judge: impl Fn(Attempt) -> Outcome<T>) -> Outcome<T> {
+        self.order_attempt(request).await.map_or_else(Outcome::Refused, judge)
     }
 
     /// What one attempt to send an order brings; an error is a refusal from here.
-    pub(super) async fn order_attempt(&self, request: &Request) -> Result<Attempt, Refusal> {
+    async fn order_attempt(&self, request: &Request) -> Result<Attempt, Refusal> {
         let local = |message: String| Refusal::new(RefusalKind::Local, message);
         let ticket = self.admit(request, self.inner.settings.order_patience).await.map_err(|wait_ms| {
             let kind = RefusalKind::RateLimited { retry_after_ms: Some(wait_ms) };
@@ -330,7 +276,7 @@ impl RestClient {
     }
 
     /// Waits for room in the limits; where that would take longer than `patience`, says how long (ms).
-    async fn admit(&self, request: &Request, patience: Duration) -> Result<Ticket, i64> {
+    async fn admit(&self, request: &Request, patience: Duration) -> Result<Ticket<'_>, i64> {
         let started = tokio::time::Instant::now();
         loop {
             let now_ms = self.inner.clock.now_ms();
