@@ -11,12 +11,15 @@ pub mod clock;
 pub mod endpoints;
 pub mod frames;
 pub mod keys;
+pub mod limits;
 pub mod outcome;
 pub mod parse;
 mod read;
 pub mod request;
 pub mod rest;
 pub mod sign;
+pub mod socket;
+pub mod streams;
 mod tls;
 pub mod wire;
 

@@ -9,9 +9,10 @@ mod orders;
 
 pub use account::History;
 
-use super::budget::{Budget, Cost, Priority, Used, used_in_header};
+use super::budget::{Cost, Priority, Used, used_in_header};
 use super::clock::Clock;
 use super::endpoints::EndpointError;
+use super::limits::{Limits, Permit};
 use super::outcome::{
     Advice, Answer, Attempt, Outcome, ReadError, Refusal, RefusalKind, of_order, of_read, pause_ms,
 };
@@ -85,8 +86,7 @@ struct Inner {
     base: String,
     credentials: Option<Arc<Credentials>>,
     settings: RestSettings,
-    clock: Clock,
-    budget: Mutex<Budget>,
+    limits: Limits,
 }
 
 /// What a request has to carry.
@@ -162,15 +162,14 @@ impl RestClient {
             base: base.trim_end_matches('/').to_owned(),
             credentials,
             settings,
-            clock: Clock::new(),
-            budget: Mutex::new(Budget::new()),
+            limits: Limits::default(),
         };
         Ok(RestClient { inner: Arc::new(inner) })
     }
 
     /// The exchange's time as it is known here.
     pub fn clock(&self) -> &Clock {
-        &self.inner.clock
+        self.inner.limits.clock()
     }
 
     pub fn has_key(&self) -> bool {
@@ -179,11 +178,16 @@ impl RestClient {
 
     /// The exchange's limits, as `exchangeInfo` tells them. [`RestClient::exchange_info`] does it by itself.
     pub fn set_limits(&self, limits: &[RateLimit]) {
-        self.with_budget(|budget| budget.set_limits(limits));
+        self.inner.limits.set(limits);
     }
 
-    fn with_budget<T>(&self, f: impl FnOnce(&mut Budget) -> T) -> T {
-        f(&mut self.inner.budget.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Limits and clock, for other connections from here to the same exchange.
+    pub fn limits(&self) -> &Limits {
+        &self.inner.limits
+    }
+
+    async fn admit(&self, request: &Request, patience: Duration) -> Result<Permit, i64> {
+        self.inner.limits.admit(request.cost, request.priority, patience).await
     }
 
     /// Asks until there is an answer, the deadline passes, or asking again makes no difference.
@@ -209,11 +213,10 @@ impl RestClient {
             attempt += 1;
             let wait = self.admit(&request, left()).await;
             let ticket = wait.map_err(|wait_ms| ReadError::NoRoom { wait_ms })?;
-            let asked_ms = self.inner.clock.local_ms();
+            let asked_ms = self.clock().local_ms();
             let outcome = self.attempt(&request, ticket).await?;
             if let Some(times) = times {
-                *times.lock().unwrap_or_else(PoisonError::into_inner) =
-                    (asked_ms, self.inner.clock.local_ms());
+                *times.lock().unwrap_or_else(PoisonError::into_inner) = (asked_ms, self.clock().local_ms());
             }
             let error = match of_read(outcome, &read) {
                 Ok(value) => return Ok(value),
@@ -252,9 +255,10 @@ impl RestClient {
         match outcome {
             // Certain not to have been carried out, and cured by the right time.
             Outcome::Refused(refusal) if refusal.kind == RefusalKind::Timestamp => {
-                match self.sync_clock().await {
-                    Ok(_) => self.change_once(&request, &judge).await,
-                    Err(_) => Outcome::Refused(refusal),
+                // Not for long: the order was made for now.
+                match timeout(self.inner.settings.order_patience, self.sync_clock()).await {
+                    Ok(Ok(_)) => self.change_once(&request, &judge).await,
+                    _ => Outcome::Refused(refusal),
                 }
             }
             outcome => outcome,
@@ -275,26 +279,8 @@ impl RestClient {
         self.attempt(request, ticket).await.map_err(|error| local(error.to_string()))
     }
 
-    /// Waits for room in the limits; where that would take longer than `patience`, says how long (ms).
-    async fn admit(&self, request: &Request, patience: Duration) -> Result<Ticket<'_>, i64> {
-        let started = tokio::time::Instant::now();
-        loop {
-            let now_ms = self.inner.clock.now_ms();
-            let asked = self.with_budget(|budget| budget.reserve(now_ms, request.cost, request.priority));
-            let wait_ms = match asked {
-                Ok(ticket) => return Ok(Ticket { client: self, ticket: Some(ticket) }),
-                Err(wait) => wait.until_ms.saturating_sub(now_ms).max(1),
-            };
-            let wait = Duration::from_millis(u64::try_from(wait_ms).unwrap_or(1));
-            if wait > patience.saturating_sub(started.elapsed()) {
-                return Err(wait_ms);
-            }
-            sleep(wait).await;
-        }
-    }
-
     /// Signs and sends once. An error is one from here: nothing was sent.
-    async fn attempt(&self, request: &Request, mut ticket: Ticket<'_>) -> Result<Attempt, ReadError> {
+    async fn attempt(&self, request: &Request, mut permit: Permit) -> Result<Attempt, ReadError> {
         let inner = &self.inner;
         let mut url = format!("{}{}", inner.base, request.path);
         let mut call = match request.security {
@@ -309,7 +295,7 @@ impl RestClient {
                 let credentials = inner.credentials.as_ref().ok_or(ReadError::NoKey)?;
                 let mut params = request.params.clone();
                 params.push(param("recvWindow", inner.settings.recv_window.as_millis()));
-                params.push(param("timestamp", inner.clock.now_ms()));
+                params.push(param("timestamp", self.clock().now_ms()));
                 let query = signed_query(&params, credentials);
                 let query = query.map_err(|error| ReadError::Local(error.to_string()))?;
                 let mut key = header::HeaderValue::from_str(credentials.api_key())
@@ -325,9 +311,10 @@ impl RestClient {
             let why = format!("no whole answer within {} ms", millis(inner.settings.timeout));
             (Attempt::Lost(why), Vec::new())
         });
-        ticket.settle(&used);
+        permit.settle(&used);
         if let Attempt::Answered(answer) = &attempt {
-            self.heed(answer);
+            let code = parse::api_error(&answer.body).map(|error| error.code);
+            inner.limits.heed(answer.status, code, answer.retry_after_ms);
         }
         Ok(attempt)
     }
@@ -366,52 +353,14 @@ impl RestClient {
         }
         (Attempt::Answered(Answer { status, body, retry_after_ms }), used)
     }
-
-    /// Takes in what an answer says about limits.
-    fn heed(&self, answer: &Answer) {
-        let now_ms = self.inner.clock.now_ms();
-        let code = parse::api_error(&answer.body).map(|error| error.code);
-        match answer.status {
-            429 if code == Some(-1015) => {
-                self.with_budget(|budget| budget.pause_orders(now_ms, answer.retry_after_ms));
-            }
-            429 | 418 => {
-                let banned = answer.status == 418;
-                self.with_budget(|budget| budget.pause(now_ms, answer.retry_after_ms, banned));
-                tracing::warn!(status = answer.status, ?answer.retry_after_ms, "the exchange asks for a pause");
-            }
-            _ => {}
-        }
-    }
 }
 
-/// A reservation that is settled even where its request is dropped half-way.
-struct Ticket<'a> {
-    client: &'a RestClient,
-    ticket: Option<super::budget::Ticket>,
-}
-
-impl Ticket<'_> {
-    fn settle(&mut self, used: &[Used]) {
-        if let Some(ticket) = self.ticket.take() {
-            let now_ms = self.client.inner.clock.now_ms();
-            self.client.with_budget(|budget| budget.settle(now_ms, ticket, used));
-        }
-    }
-}
-
-impl Drop for Ticket<'_> {
-    fn drop(&mut self) {
-        self.settle(&[]);
-    }
-}
-
-fn millis(duration: Duration) -> i64 {
+pub(super) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// An error with what caused it.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
