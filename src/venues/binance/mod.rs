@@ -22,5 +22,6 @@ pub mod socket;
 pub mod streams;
 mod tls;
 pub mod wire;
+pub mod ws_api;
 
 pub use read::ParseError;

@@ -22,6 +22,9 @@ use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_asyn
 /// Bytes of a message that are read; more ends the connection.
 const MESSAGE_MAX: usize = 4 << 20;
 
+/// Bytes that are still taken of a connection that is being closed.
+const LAST_MAX: usize = 16 << 20;
+
 /// For how long writing may be stuck.
 const WRITE: Duration = Duration::from_secs(10);
 
@@ -189,15 +192,20 @@ impl Socket {
 
     /// Says goodbye, and hands over what was still on its way, within `limit`.
     pub async fn finish(mut self, limit: Duration) -> Vec<Vec<u8>> {
-        let mut last = Vec::new();
+        let (mut last, mut bytes_left) = (Vec::new(), LAST_MAX);
         let finishing = async {
             if self.socket.close(None).await.is_ok() {
                 while let Some(Ok(frame)) = self.socket.next().await {
-                    match frame {
-                        Message::Text(text) => last.push(text.as_bytes().to_vec()),
-                        Message::Binary(bytes) => last.push(bytes.to_vec()),
-                        _ => {}
+                    let frame = match frame {
+                        Message::Text(text) => text.as_bytes().to_vec(),
+                        Message::Binary(bytes) => bytes.to_vec(),
+                        _ => continue,
+                    };
+                    if frame.len() > bytes_left {
+                        return;
                     }
+                    bytes_left -= frame.len();
+                    last.push(frame);
                 }
             }
         };
