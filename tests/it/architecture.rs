@@ -17,13 +17,14 @@ const LAYERS: [&[&str]; 6] = [
 ];
 
 /// Files and folders that know no clock, randomness, environment, file, socket or thread.
-const PURE: [&str; 11] = [
+const PURE: [&str; 12] = [
     "model/",
     "indicators/",
     "engine/",
     "script/",
     "native/",
     "venues/sim/",
+    "venues/local/market/",
     "venues/binance/wire.rs",
     "venues/binance/parse.rs",
     "report/metrics.rs",

@@ -1,1 +1,3 @@
 //! The local exchange.
+
+pub mod market;
