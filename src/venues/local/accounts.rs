@@ -102,8 +102,7 @@ impl Accounts {
             Credential::Secret(secret) => Verifier::of_secret(secret),
             Credential::PublicKey(pem) => Verifier::of_pem(pem)?,
         };
-        let key =
-            ApiKey { account, verifier, permissions: config.permissions.clone(), is_revoked: false };
+        let key = ApiKey { account, verifier, permissions: config.permissions.clone(), is_revoked: false };
         let name: Arc<str> = config.key.as_str().into();
         self.names.push(name.clone());
         self.keys.insert(name, key);

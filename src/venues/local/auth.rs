@@ -22,7 +22,9 @@ impl fmt::Debug for Verifier {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("this is no public key: it must be an Ed25519 or RSA key in PEM form, as `openssl pkey -pubout` writes it")]
+#[error(
+    "this is no public key: it must be an Ed25519 or RSA key in PEM form, as `openssl pkey -pubout` writes it"
+)]
 pub struct KeyError;
 
 impl Verifier {
@@ -66,9 +68,7 @@ impl Verifier {
                 hex_decoded(signature).is_some_and(|tag| hmac::verify(key, payload, &tag).is_ok())
             }
             Verifier::Ed25519(key) => asymmetric(&signature::ED25519, key, payload, signature),
-            Verifier::Rsa(key) => {
-                asymmetric(&signature::RSA_PKCS1_2048_8192_SHA256, key, payload, signature)
-            }
+            Verifier::Rsa(key) => asymmetric(&signature::RSA_PKCS1_2048_8192_SHA256, key, payload, signature),
         }
     }
 }
@@ -90,7 +90,8 @@ fn der_value(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let (length, rest) = if first < 0x80 {
         (usize::from(first), rest)
     } else {
-        let (bytes, rest) = rest.split_at_checked(usize::from(first & 0x7f)).filter(|(it, _)| it.len() <= 4)?;
+        let (bytes, rest) =
+            rest.split_at_checked(usize::from(first & 0x7f)).filter(|(it, _)| it.len() <= 4)?;
         (bytes.iter().fold(0, |length, byte| length << 8 | usize::from(*byte)), rest)
     };
     rest.split_at_checked(length)
@@ -142,7 +143,7 @@ pub fn http_payload(query: &str, body: &str) -> (String, Option<String>) {
             .collect();
         kept.join("&")
     };
-    let payload = without(query) + &without(body);
+    let payload: String = [without(query), without(body)].concat();
     let signature = found.and_then(|value| percent_decoded(&value)).filter(|value| !value.is_empty());
     (payload, signature)
 }
@@ -173,10 +174,7 @@ pub fn check_time(params: &Params, now_us: i64) -> Result<(), Refusal> {
     }
     let timestamp = to_micros(params.integer("timestamp")?.ok_or_else(|| Refusal::missing("timestamp"))?);
     if timestamp >= now_us.saturating_add(AHEAD_MAX_US) {
-        return Err(Refusal::bad(
-            -1021,
-            "Timestamp for this request was 1000ms ahead of the server's time.",
-        ));
+        return Err(Refusal::bad(-1021, "Timestamp for this request was 1000ms ahead of the server's time."));
     }
     if now_us.saturating_sub(timestamp) > window {
         return Err(Refusal::bad(-1021, "Timestamp for this request is outside of the recvWindow."));
@@ -189,8 +187,7 @@ mod tests {
     use super::*;
 
     const SECRET: &str = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j";
-    const QUERY: &str =
-        "symbol=LTCBTC&side=BUY&type=LIMIT&timeInForce=GTC&quantity=1&price=0.1&recvWindow=5000&timestamp=1499827319559";
+    const QUERY: &str = "symbol=LTCBTC&side=BUY&type=LIMIT&timeInForce=GTC&quantity=1&price=0.1&recvWindow=5000&timestamp=1499827319559";
     const SIGNATURE: &str = "c8db56825ae71d6d79447849e617115f4a920fa2acdcab2b053c4b2838bd6b71";
 
     #[test]
@@ -201,10 +198,9 @@ mod tests {
         assert!(!key.verifies(QUERY.as_bytes(), &SIGNATURE[2..]));
         assert!(!key.verifies(b"x", SIGNATURE));
         let wide = QUERY.replace("LTCBTC", "%EF%BC%91%EF%BC%92%EF%BC%93%EF%BC%94%EF%BC%95%EF%BC%96");
-        assert!(key.verifies(
-            wide.as_bytes(),
-            "e1353ec6b14d888f1164ae9af8228a3dbd508bc82eb867db8ab6046442f33ef3"
-        ));
+        assert!(
+            key.verifies(wide.as_bytes(), "e1353ec6b14d888f1164ae9af8228a3dbd508bc82eb867db8ab6046442f33ef3")
+        );
         let fields: JsonParams = serde_json::from_str(
             r#"{"symbol":"BTCUSDT","side":"SELL","type":"LIMIT","timeInForce":"GTC","quantity":"0.01000000",
             "signature":"aa1b5712c094bc4e57c05a1a5c1fd8d88dcd628338ea863fec7b88e59fe2db24","price":"52000.00","recvWindow":100,
@@ -250,7 +246,8 @@ mod tests {
     fn base64(bytes: &[u8]) -> String {
         const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
         let chunk = |chunk: &[u8]| {
-            let bits = chunk.iter().fold(0u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
+            let bits =
+                chunk.iter().fold(0u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
             (0..4)
                 .map(|place| match place > chunk.len() {
                     true => '=',

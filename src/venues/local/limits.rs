@@ -119,11 +119,8 @@ impl Limits {
             address.banned_until = now + length;
             return Err(banned(address.banned_until));
         }
-        let (kind, most, what) = if too_many {
-            (RAW, most_raw, "raw requests")
-        } else {
-            (WEIGHT, most_weight, "request weight")
-        };
+        let (kind, most, what) =
+            if too_many { (RAW, most_raw, "raw requests") } else { (WEIGHT, most_weight, "request weight") };
         let text = format!(
             "Too much request weight used; current limit is {most} {what} per {} {}. Please use WebSocket Streams for live updates to avoid polling the API.",
             kind.count, kind.interval
@@ -165,7 +162,10 @@ impl Limits {
                     "Too many new orders; current limit is {most} orders per {} {}.",
                     kind.count, kind.interval
                 );
-                return Err(Refusal { retry_at: Some(window_end(kind, now)), ..Refusal::new(429, -1015, text) });
+                return Err(Refusal {
+                    retry_at: Some(window_end(kind, now)),
+                    ..Refusal::new(429, -1015, text)
+                });
             }
         }
         Ok(())

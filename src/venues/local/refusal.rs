@@ -44,7 +44,10 @@ impl Refusal {
     }
 
     pub fn illegal(name: &str, range: &str) -> Self {
-        Refusal::bad(-1100, format!("Illegal characters found in parameter '{name}'; legal range is '{range}'."))
+        Refusal::bad(
+            -1100,
+            format!("Illegal characters found in parameter '{name}'; legal range is '{range}'."),
+        )
     }
 
     pub fn too_precise(name: &str) -> Self {

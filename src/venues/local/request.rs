@@ -88,13 +88,6 @@ impl Params {
         self.get(name).ok_or_else(|| Refusal::missing(name))
     }
 
-    /// The same parameters under other names: what `rename` maps to `None` is left out.
-    pub fn renamed(&self, rename: impl Fn(&str) -> Option<String>) -> Params {
-        let entries =
-            self.entries.iter().filter_map(|(name, value)| Some((rename(name)?, value.clone()))).collect();
-        Params { entries }
-    }
-
     /// Judges the names by a list such as `symbol! limit fromId`, where `!` means that it has to be there.
     /// `common` are names that every request of its kind may have.
     pub fn check_names(&self, known: &str, common: &[&str]) -> Result<(), Refusal> {
@@ -272,7 +265,8 @@ mod tests {
 
     #[test]
     fn names_are_judged_by_the_list_of_the_request() {
-        let check = |query: &str, known: &str| Params::of_http(query, "").unwrap().check_names(known, &["ts"]);
+        let check =
+            |query: &str, known: &str| Params::of_http(query, "").unwrap().check_names(known, &["ts"]);
         assert_eq!(check("symbol=A&ts=1", "symbol! limit"), Ok(()));
         let missing = check("limit=1", "symbol! limit").unwrap_err();
         assert_eq!(missing, Refusal::missing("symbol"));
@@ -280,20 +274,27 @@ mod tests {
         assert_eq!(code(check("symbol=A&limit=", "symbol! limit")), -1105);
         assert_eq!(code(check("x=1", "")), -1101);
         let unread = check("symbol=A&ts=1&x=1", "symbol!").unwrap_err();
-        assert_eq!(unread.message, "Not all sent parameters were read; read '2' parameter(s) but was sent '3'.");
+        assert_eq!(
+            unread.message,
+            "Not all sent parameters were read; read '2' parameter(s) but was sent '3'."
+        );
         assert_eq!(unread.code, -1104);
     }
 
     #[test]
     fn numbers_are_plain() {
         for text in ["40000", "40000.0", "40000.00", "0.00000001"] {
-            assert!(Params::of_http(&format!("price={text}"), "").unwrap().decimal("price").is_ok(), "{text}");
+            assert!(
+                Params::of_http(&format!("price={text}"), "").unwrap().decimal("price").is_ok(),
+                "{text}"
+            );
         }
         for text in ["1e-06", "-1", "+1", ".5", "5.", "0x1", "1,5", "NaN", "١"] {
             let params = Params { entries: vec![("price".to_owned(), text.to_owned())] };
             assert_eq!(code(params.decimal("price")), -1100, "{text}");
         }
-        let params = Params::of_http("q=0.123456789&z=0.100000000&big=99999999999999999999.99999999999", "").unwrap();
+        let params =
+            Params::of_http("q=0.123456789&z=0.100000000&big=99999999999999999999.99999999999", "").unwrap();
         assert_eq!(code(params.precise("q", 8)), -1111);
         assert!(params.precise("z", 8).is_ok());
         assert!(params.decimal("big").is_ok() || code(params.decimal("big")) == -1108);

@@ -96,11 +96,23 @@ pub struct NewList {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NewListKind {
     /// The leg above the market and the leg below it; the first one that acts ends the other.
-    Oco { above: NewOrder, below: NewOrder },
+    Oco {
+        above: NewOrder,
+        below: NewOrder,
+    },
     /// `pending` is placed once `working` is filled. In a list that sells what it bought, the pending order has
     /// no quantity: it takes what was received.
-    Oto { working: NewOrder, pending: NewOrder, sells_what_it_bought: bool },
-    Otoco { working: NewOrder, above: NewOrder, below: NewOrder, sells_what_it_bought: bool },
+    Oto {
+        working: NewOrder,
+        pending: NewOrder,
+        sells_what_it_bought: bool,
+    },
+    Otoco {
+        working: NewOrder,
+        above: NewOrder,
+        below: NewOrder,
+        sells_what_it_bought: bool,
+    },
 }
 
 /// An order as it stands.
@@ -207,8 +219,14 @@ pub enum AccountEventKind {
     /// Balances that may have changed, absolute.
     Balances(Vec<AssetBalance>),
     /// A deposit or withdrawal.
-    Transfer { asset: Arc<str>, delta: Decimal },
-    List { list: OrderList, orders: Vec<(OrderId, Arc<str>)> },
+    Transfer {
+        asset: Arc<str>,
+        delta: Decimal,
+    },
+    List {
+        list: OrderList,
+        orders: Vec<(OrderId, Arc<str>)>,
+    },
 }
 
 /// What happened to an order, and the order after it.
