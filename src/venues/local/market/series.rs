@@ -1,6 +1,6 @@
 //! The candles of one symbol with all that the exchange tells of them, exact to the digit.
 //!
-//! Figures are whole numbers of a unit per column, one of the last decimal that occurs in it: 84 bytes a candle.
+//! Figures are whole numbers of a unit per column, of the last decimal that occurs in it: 84 bytes a candle.
 
 use crate::model::{Interval, iso};
 use crate::venues::sim::path::Path;
@@ -9,6 +9,11 @@ use rust_decimal::prelude::ToPrimitive;
 
 /// Decimals kept of any figure, as many as the protocol writes.
 const DECIMALS_MAX: u32 = 8;
+
+/// Decimals of prices, quantities and quote amounts of a file that has fewer: whole dollars are no grid to trade on.
+const PRICE_DECIMALS_MIN: u32 = 2;
+const BASE_DECIMALS_MIN: u32 = 5;
+const QUOTE_DECIMALS_MIN: u32 = 8;
 
 /// Trades of a candle of which the file does not tell.
 const TRADES_UNTOLD: u64 = 1000;
@@ -93,9 +98,9 @@ impl Series {
             interval,
             open_time: Vec::new(),
             length: Vec::new(),
-            prices: Column::default(),
-            base: Column::default(),
-            quote: Column::default(),
+            prices: Column::new(PRICE_DECIMALS_MIN),
+            base: Column::new(BASE_DECIMALS_MIN),
+            quote: Column::new(QUOTE_DECIMALS_MIN),
             trades_before: vec![0],
         }
     }
@@ -292,13 +297,11 @@ struct Column<const N: usize> {
     decimals: u32,
 }
 
-impl<const N: usize> Default for Column<N> {
-    fn default() -> Self {
-        Column { values: Vec::new(), decimals: 0 }
-    }
-}
-
 impl<const N: usize> Column<N> {
+    fn new(decimals: u32) -> Self {
+        Column { values: Vec::new(), decimals }
+    }
+
     fn last(&self) -> [i64; N] {
         self.values.last().copied().unwrap_or([0; N])
     }
@@ -363,7 +366,7 @@ mod tests {
     use super::*;
 
     fn column(values: &[&str]) -> Vec<String> {
-        let mut column = Column::<1>::default();
+        let mut column = Column::<1>::new(0);
         values.iter().for_each(|value| column.push([value.parse().unwrap()], 0));
         column.values.iter().map(|[units]| Decimal::new(*units, column.decimals).to_string()).collect()
     }
@@ -418,8 +421,8 @@ mod tests {
         let first = series.row(0);
         assert_eq!(
             (series.base(first.base[1].into()), series.quote(first.quote[0].into())),
-            (Decimal::new(125, 2), Decimal::from(25))
+            (Decimal::new(12, 1), Decimal::from(25))
         );
-        assert_eq!(first.trades, 25);
+        assert_eq!(first.trades, TRADES_UNTOLD);
     }
 }
