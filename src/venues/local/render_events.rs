@@ -3,7 +3,7 @@
 use super::market::{AggTrade, BookTicker, Depth, Kline, PublicTrade, Ticker};
 use super::render::{Unit, amount, levels, percent};
 use crate::venues::sim::exchange::{AccountEvent, AccountEventKind, Exchange, ExecutionReport, Peg};
-use crate::venues::words::{ExecutionType, SideWord};
+use crate::venues::words::SideWord;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
@@ -47,11 +47,10 @@ fn execution_report(exchange: &Exchange, report: &ExecutionReport, time: i64, un
     let order = &report.order;
     let fill = report.fill.as_ref();
     let zero = Decimal::ZERO;
-    // Of a cancel, `c` is the request's own id and `C` the order's.
-    let (client, original) = match (&report.request_client_id, report.execution_type) {
-        (Some(request), ExecutionType::Replaced) => (&*order.client_order_id, &**request),
-        (Some(request), _) => (&**request, &*order.client_order_id),
-        (None, _) => (&*order.client_order_id, ""),
+    // Of a cancel or an amendment, `c` is the request's own id and `C` the order's.
+    let (client, original) = match &report.request_client_id {
+        Some(request) => (&**request, &*order.client_order_id),
+        None => (&*order.client_order_id, ""),
     };
     let mut body = json!({
         "e": "executionReport",

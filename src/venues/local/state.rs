@@ -58,13 +58,11 @@ impl State {
         self.market.find(name).map(SymbolId)
     }
 
-    /// Sends what happened to accounts on its way. Returns the number of the last execution report.
-    pub fn flush_events(&mut self) -> Option<u64> {
-        let mut last = None;
+    /// Sends what happened to accounts on its way.
+    pub fn flush_events(&mut self) {
         let now = wall_us() / 1000;
         for event in self.exchange.take_events() {
             if let AccountEventKind::Execution(report) = &event.kind {
-                last = Some(report.execution_id);
                 if let Some(fill) = report.fill.as_ref().filter(|fill| fill.quantity == report.order.executed)
                 {
                     self.limits.credit_fill(event.account, fill.is_maker, now);
@@ -73,7 +71,6 @@ impl State {
             let exchange = &self.exchange;
             self.hub.publish_event(event.account, |unit| account_event(exchange, &event, unit));
         }
-        last
     }
 
     pub fn remember_amendment(&mut self, account: AccountId, order: OrderId, amendment: Amendment) {

@@ -25,31 +25,22 @@ fn place(call: &mut Call<'_>, kind: NewListKind) -> Answer {
     };
     let (wall, now) = (call.now_ms(), call.market_now());
     call.state.limits.order_room(account, count, wall)?;
-    let id = call.state.exchange.place_list(account, NewList { client_list_id, kind }, now)?;
+    let placed = call.state.exchange.place_list(account, NewList { client_list_id, kind }, now)?;
     call.state.limits.count_orders(account, count, wall);
     let exchange = &call.state.exchange;
-    let list = exchange.list(account, id).ok_or_else(no_list)?;
-    let mut answer = show(call, account, list);
-    let reports: Vec<Value> = list
+    let mut answer = render::list_with(exchange, &placed.list, placed.orders.iter(), call.unit);
+    let reports: Vec<Value> = placed
         .orders
         .iter()
-        .filter_map(|id| exchange.order(account, *id))
         .map(|order| {
-            let response = response.unwrap_or(list_response(order.order_type));
-            render::placed(exchange, order, &exchange.executions_of(account, order.id), response, call.unit)
+            let response = response.unwrap_or(render::usual_response(order.order_type));
+            let fills = exchange.executions_of(account, order.id);
+            render::placed(exchange, order, &fills, response, call.unit)
         })
         .collect();
     answer["orderReports"] = reports.into();
     call.state.flush_events();
     Ok(answer)
-}
-
-fn list_response(order_type: OrderType) -> crate::venues::words::ResponseType {
-    render::usual_response(order_type)
-}
-
-fn no_list() -> Refusal {
-    Refusal::bad(-2018, "Order list does not exist.")
 }
 
 fn show(call: &Call<'_>, account: AccountId, list: &OrderList) -> Value {
@@ -167,10 +158,8 @@ fn list_id(call: &Call<'_>) -> Result<Option<ListId>, Refusal> {
 pub fn cancel(call: &mut Call<'_>) -> Answer {
     let (account, symbol, now) = (call.account()?, call.symbol()?, call.market_now());
     let (id, client) = (list_id(call)?, call.params.client_id("listClientOrderId")?);
-    if id.is_none() && client.is_none() {
-        return Err(Refusal::missing_both("orderListId", "listClientOrderId"));
-    }
-    let canceled = call.state.exchange.cancel_list(account, symbol, id, client, now)?;
+    let name = call.params.client_id("newClientOrderId")?.map(Into::into);
+    let canceled = call.state.exchange.cancel_list(account, symbol, id, client, name, now)?;
     call.state.flush_events();
     Ok(render::canceled_list(&call.state.exchange, &canceled, call.unit))
 }

@@ -8,7 +8,7 @@ use crate::venues::local::request::Params;
 use crate::venues::local::routes::Call;
 use crate::venues::local::state::Amendment;
 use crate::venues::rules::{ExchangeFilters, Situation, check};
-use crate::venues::sim::exchange::{AccountId, Cancel, NewOrder, OrderId, OrderKey};
+use crate::venues::sim::exchange::{AccountId, Amended, Cancel, NewOrder, OrderId, OrderKey};
 use crate::venues::words::{CancelReplaceMode, CancelRestrictions, ResponseType, SideWord};
 use serde_json::{Value, json};
 
@@ -201,12 +201,11 @@ pub fn amend(call: &mut Call<'_>) -> Answer {
     let key = key(call.params, "orderId", "origClientOrderId")?;
     let wanted = quantity(call, symbol, "newQty")?.ok_or_else(|| Refusal::missing("newQty"))?;
     let client_id = call.params.client_id("newClientOrderId")?.map(Into::into);
-    let before = call.state.exchange.find(account, symbol, &key).cloned();
-    let id = call.state.exchange.amend(account, symbol, &key, wanted, client_id, now)?;
-    let execution_id = call.state.flush_events().unwrap_or_default();
+    let before = call.state.exchange.find(account, symbol, &key).map(|order| order.quantity);
+    let amended = call.state.exchange.amend(account, symbol, &key, wanted, client_id, now)?;
+    call.state.flush_events();
     let exchange = &call.state.exchange;
-    let order = exchange.order(account, id).ok_or_else(no_order)?;
-    let before = before.unwrap_or_else(|_| order.clone());
+    let Amended { order, client_order_id_before, execution_id } = &amended;
     let unit = call.unit;
     let mut answer = json!({
         "transactTime": unit.time(now),
@@ -215,7 +214,7 @@ pub fn amend(call: &mut Call<'_>) -> Answer {
             "symbol": call.symbol_name(symbol),
             "orderId": order.id,
             "orderListId": order.list.and_then(|id| i64::try_from(id).ok()).unwrap_or(-1),
-            "origClientOrderId": &*before.client_order_id,
+            "origClientOrderId": &**client_order_id_before,
             "clientOrderId": &*order.client_order_id,
             "price": render::amount(order.price),
             "qty": render::amount(order.quantity),
@@ -241,12 +240,12 @@ pub fn amend(call: &mut Call<'_>) -> Answer {
         answer["listStatus"] = shown;
     }
     let amendment = Amendment {
-        execution_id,
-        before: (before.client_order_id.to_string(), before.quantity),
+        execution_id: *execution_id,
+        before: (client_order_id_before.to_string(), before.unwrap_or(order.quantity)),
         after: (order.client_order_id.to_string(), order.quantity),
         time: now,
     };
-    call.state.remember_amendment(account, id, amendment);
+    call.state.remember_amendment(account, order.id, amendment);
     Ok(answer)
 }
 
