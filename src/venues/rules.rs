@@ -261,9 +261,8 @@ pub fn check(
         refuse(wrong, FilterFailure::PriceFilter)?;
     }
     if let (Some(price), Some(average)) = (order.price, situation.average_price) {
-        let wrong = |filter: Option<PercentPrice>| {
-            filter.is_some_and(|filter| !filter.allows(price, side, average))
-        };
+        let wrong =
+            |filter: Option<PercentPrice>| filter.is_some_and(|filter| !filter.allows(price, side, average));
         refuse(wrong(filters.percent_price), FilterFailure::PercentPrice)?;
         refuse(wrong(filters.percent_price_by_side), FilterFailure::PercentPriceBySide)?;
     }

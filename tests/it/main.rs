@@ -18,6 +18,7 @@ mod optimize_resume;
 mod playground;
 mod property;
 mod protection;
+mod simulated_exchange;
 mod strategies;
 mod support;
 mod verify;

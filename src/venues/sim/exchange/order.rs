@@ -96,11 +96,23 @@ pub struct NewList {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NewListKind {
     /// The leg above the market and the leg below it; the first one that acts ends the other.
-    Oco { above: NewOrder, below: NewOrder },
+    Oco {
+        above: NewOrder,
+        below: NewOrder,
+    },
     /// `pending` is placed once `working` is filled. In a list that sells what it bought, the pending order has
     /// no quantity: it takes what was received.
-    Oto { working: NewOrder, pending: NewOrder, sells_what_it_bought: bool },
-    Otoco { working: NewOrder, above: NewOrder, below: NewOrder, sells_what_it_bought: bool },
+    Oto {
+        working: NewOrder,
+        pending: NewOrder,
+        sells_what_it_bought: bool,
+    },
+    Otoco {
+        working: NewOrder,
+        above: NewOrder,
+        below: NewOrder,
+        sells_what_it_bought: bool,
+    },
 }
 
 /// An order as it stands.
@@ -193,7 +205,7 @@ pub struct OrderList {
     pub(super) sells_what_it_bought: bool,
 }
 
-/// What an account is told of. Sequence numbers rise by one per account, so a gap can be seen.
+/// What an account is told of.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AccountEvent {
     pub account: AccountId,
@@ -207,8 +219,22 @@ pub enum AccountEventKind {
     /// Balances that may have changed, absolute.
     Balances(Vec<AssetBalance>),
     /// A deposit or withdrawal.
-    Transfer { asset: Arc<str>, delta: Decimal },
-    List { list: OrderList, orders: Vec<(OrderId, Arc<str>)> },
+    Transfer {
+        asset: Arc<str>,
+        delta: Decimal,
+    },
+    /// A list, and the number and client id of each of its orders.
+    List {
+        list: OrderList,
+        orders: Vec<(OrderId, Arc<str>)>,
+    },
+}
+
+/// A list that was taken, as the answer shows it: a pending order is still pending, whatever came after.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlacedList {
+    pub list: OrderList,
+    pub orders: Vec<Order>,
 }
 
 /// What happened to an order, and the order after it.
@@ -267,6 +293,6 @@ pub struct CanceledList {
 /// What a cancel of everything took away.
 #[derive(Debug, Clone, PartialEq)]
 pub enum CanceledItem {
-    Order(Canceled),
+    Order(Box<Canceled>),
     List(CanceledList),
 }
