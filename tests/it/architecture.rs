@@ -17,7 +17,7 @@ const LAYERS: [&[&str]; 6] = [
 ];
 
 /// Files and folders that know no clock, randomness, environment, file, socket or thread.
-const PURE: [&str; 12] = [
+const PURE: [&str; 18] = [
     "model/",
     "indicators/",
     "engine/",
@@ -27,6 +27,12 @@ const PURE: [&str; 12] = [
     "venues/local/market/",
     "venues/binance/wire.rs",
     "venues/binance/parse.rs",
+    "venues/binance/read.rs",
+    "venues/binance/frames.rs",
+    "venues/binance/request.rs",
+    "venues/binance/sign.rs",
+    "venues/binance/budget.rs",
+    "venues/binance/outcome.rs",
     "report/metrics.rs",
     "optimize/overfitting.rs",
     "optimize/verdict.rs",
