@@ -6,9 +6,10 @@ use super::{Exit, Failure, complain, print};
 use crate::config::parse_date;
 use crate::data::{LoadOptions, LoadedSeries, load_series, symbol_of};
 use crate::job::BUNDLED;
-use crate::model::{Interval, iso, iso_date};
+use crate::model::{DAY_MS, Interval, iso, iso_date};
 use crate::venues::local::accounts::{AccountConfig, Credential, default_accounts, flat_rates};
 use crate::venues::local::listing::{grid, split, usual_rules};
+use crate::venues::local::market::Series;
 use crate::venues::local::pace::Speed;
 use crate::venues::local::{Handle, Listing, LocalConfig, LocalExchange, StartError};
 use crate::venues::rules::ExchangeFilters;
@@ -47,6 +48,9 @@ pub struct ExchangeArguments {
     /// Where the market begins: a date, first, or last [default: after 4/5 of the candles]
     #[arg(long, value_name = "DATE|first|last", value_parser = parse_start)]
     start: Option<Start>,
+    /// Date the candles as if the market began now: for clients that ask for times by their own clock
+    #[arg(long)]
+    today: bool,
     /// Where it ends (ISO, UTC, exclusive) [default: with the last candle]
     #[arg(long, value_name = "DATE", value_parser = parse_date)]
     end: Option<i64>,
@@ -79,6 +83,7 @@ pub struct ExchangeArguments {
 const EXAMPLES: &str = "Examples:
   mista exchange
   mista exchange --data data/5m/BTCUSDT_5m.csv --data data/5m/ETHUSDT_5m.csv --speed 300
+  mista exchange --today      for clients that ask for candles of the last days
   mista exchange --pause --start 2023-06-01      then move it by hand:
   curl -d '{\"candles\": 1}' localhost:9080/control/step
   curl -d '{\"fault\": \"unknown_outcome\"}' localhost:9080/control/fault
@@ -132,9 +137,16 @@ fn parse_balance(text: &str) -> Result<(String, Decimal), String> {
 }
 
 pub fn exchange(arguments: &ExchangeArguments) -> Result<(), Failure> {
-    let loaded = load(arguments)?;
+    let mut loaded = load(arguments)?;
+    let mut start = start(arguments, &loaded)?;
+    let mut end = arguments.end;
+    if arguments.today {
+        let shift;
+        (start, shift) = move_to_today(&mut loaded, start);
+        end = end.map(|end| end.saturating_add(shift));
+    }
     let ranges: Vec<Value> = loaded.iter().map(range).collect();
-    let config = config(arguments, loaded)?;
+    let config = config(arguments, loaded, start, end)?;
     let accounts = config.accounts.clone();
     let failed = |error: std::io::Error| Failure::new(Exit::Failed, format!("cannot start: {error}"));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(failed)?;
@@ -236,9 +248,13 @@ fn load(arguments: &ExchangeArguments) -> Result<Vec<LoadedSeries>, Failure> {
     Ok(loaded)
 }
 
-fn config(arguments: &ExchangeArguments, loaded: Vec<LoadedSeries>) -> Result<LocalConfig, Failure> {
+fn config(
+    arguments: &ExchangeArguments,
+    loaded: Vec<LoadedSeries>,
+    start: i64,
+    end: Option<i64>,
+) -> Result<LocalConfig, Failure> {
     let rules_file = arguments.rules.as_deref().map(RulesFile::load).transpose()?;
-    let start = start(arguments, &loaded)?;
     let mut listings = Vec::new();
     for LoadedSeries { series, .. } in loaded {
         let symbol = series.symbol().to_owned();
@@ -275,7 +291,7 @@ fn config(arguments: &ExchangeArguments, loaded: Vec<LoadedSeries>) -> Result<Lo
         slippage_bps: arguments.slippage_bps,
         filters: ExchangeFilters::default(),
         start,
-        end: arguments.end,
+        end,
         speed: arguments.speed,
         is_paused: arguments.pause,
         limits_factor: arguments.limits,
@@ -330,6 +346,22 @@ fn start(arguments: &ExchangeArguments, loaded: &[LoadedSeries]) -> Result<i64, 
             Ok(times.get(row).copied().unwrap_or(last).min(last))
         }
     }
+}
+
+/// Moves the candles by whole weeks of three (so that klines of 3 days and of weeks open where they did), and the
+/// start on to where the wall clock is. Returns the start, and how far they were moved.
+fn move_to_today(loaded: &mut [LoadedSeries], start: i64) -> (i64, i64) {
+    const UNIT_MS: i64 = 21 * DAY_MS;
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let now = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
+    let shift = now.saturating_sub(start).div_euclid(UNIT_MS) * UNIT_MS;
+    for one in loaded.iter_mut() {
+        let nothing = Series::new("", one.series.interval());
+        one.series = std::mem::replace(&mut one.series, nothing).shifted(shift);
+    }
+    let times = loaded.first().map(|it| it.series.open_times()).unwrap_or_default();
+    let row = times.partition_point(|open| *open <= now).saturating_sub(1);
+    (times.get(row).copied().unwrap_or(now), shift)
 }
 
 fn range(loaded: &LoadedSeries) -> Value {
