@@ -8,6 +8,7 @@ mod architecture;
 mod bad_input;
 mod bad_search;
 mod cases;
+mod connector;
 mod determinism;
 mod forward_test;
 mod ledger;
