@@ -837,7 +837,7 @@ fn read_by_all(body: &[u8]) {
 }
 
 /// Values that a field may hold instead of the right one.
-const WRONG: [&str; 14] = [
+const WRONG: [&str; 16] = [
     "null",
     "-1",
     "0",
@@ -847,6 +847,8 @@ const WRONG: [&str; 14] = [
     "\"\"",
     "\"99999999999999999999999999999\"",
     "\"1e9\"",
+    "\"1e4000000000\"",
+    "\"-1e-4000000000\"",
     "[]",
     "{}",
     "true",

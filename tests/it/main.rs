@@ -9,6 +9,7 @@ mod bad_input;
 mod bad_search;
 mod cases;
 mod connector;
+mod connector_sockets;
 mod determinism;
 mod forward_test;
 mod ledger;
