@@ -261,7 +261,7 @@ fn orders_are_placed_by_query_and_by_body() {
         assert_eq!(bought.json()["status"], "FILLED");
         assert_eq!(bought.json()["fills"][0]["price"], "1240.00000000");
         assert_eq!(bought.json()["transactTime"], FIRST + HISTORY * HOUR);
-        assert_eq!(bought.header("x-mbx-order-count-10s").is_some(), true);
+        assert!(bought.header("x-mbx-order-count-10s").is_some());
         // Part in the query, part in the body, the signature over both with nothing between them.
         let (query, body) = (
             "symbol=BTCUSDT&side=BUY",
