@@ -1,5 +1,5 @@
 //! A candle file line by line, in one pass and bounded memory: bytes are hashed as they are read, one line is
-//! held at a time, and only the columns of [`Candles`] grow.
+//! held at a time, and only what [`Rows`] keeps of it grows.
 //!
 //! Lines are split here, not by a general CSV reader. A candle row never spans lines, so a stray quote cannot
 //! swallow the rest of the file, and line numbers in messages are those of an editor, whatever the line ends,
@@ -287,7 +287,7 @@ fn split(line: &[u8], ends: &mut Vec<usize>, columns: usize) {
 }
 
 /// A row split into fields.
-struct Row<'a> {
+pub(super) struct Row<'a> {
     layout: &'a Layout,
     line: &'a [u8],
     /// The whole line, if it is UTF-8: checked once for all its fields.
@@ -301,7 +301,7 @@ impl<'a> Row<'a> {
         start..self.ends[index]
     }
 
-    fn text(&self, index: usize) -> Result<&'a str, Fault> {
+    pub(super) fn text(&self, index: usize) -> Result<&'a str, Fault> {
         let span = self.span(index);
         let text = match self.utf8 {
             Some(line) => Some(&line[span]),
@@ -318,13 +318,13 @@ impl<'a> Row<'a> {
     }
 
     #[cold]
-    fn quote(&self, index: usize) -> (Column, Excerpt) {
+    pub(super) fn quote(&self, index: usize) -> (Column, Excerpt) {
         let bytes = &self.line[self.span(index)];
         let text = std::str::from_utf8(bytes).map_or(bytes, |text| unquoted(text).as_bytes());
         (self.layout.column(index), Excerpt::of(text))
     }
 
-    fn number(&self, index: usize) -> Result<f64, Fault> {
+    pub(super) fn number(&self, index: usize) -> Result<f64, Fault> {
         match self.text(index)?.parse::<f64>() {
             Ok(number) if number.is_finite() => Ok(number),
             Ok(_) => {
@@ -415,18 +415,78 @@ fn candle(row: &Row<'_>, clocks: &mut Clocks, line: u64, before: Option<i64>) ->
     Ok(Candle { open_time, close_time, open, high, low, close, volume })
 }
 
+/// What is kept of the rows of a file.
+pub(super) trait Rows {
+    /// Learns what the columns are called, once, before the first row.
+    fn columns(&mut self, _names: &[String]) {}
+    fn count(&self) -> usize;
+    fn last_open_time(&self) -> Option<i64>;
+    /// Takes a row that has passed all checks of a candle. `needed` are the columns of open, high, low, close and
+    /// volume.
+    fn take(&mut self, row: &Row<'_>, needed: [usize; 5], candle: Candle) -> Result<(), Fault>;
+    /// Makes room for `more` rows. Only an estimate: if the room is not to be had now, the columns grow as usual.
+    fn reserve(&mut self, more: usize);
+    /// Gives back room that stayed unused, where it is much.
+    fn shrink(&mut self);
+}
+
+impl Rows for Candles {
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn last_open_time(&self) -> Option<i64> {
+        self.open_time.last().copied()
+    }
+
+    #[inline]
+    fn take(&mut self, _: &Row<'_>, _: [usize; 5], candle: Candle) -> Result<(), Fault> {
+        self.push(candle);
+        Ok(())
+    }
+
+    fn reserve(&mut self, more: usize) {
+        for column in [&mut self.open_time, &mut self.close_time] {
+            let _ = column.try_reserve_exact(more);
+        }
+        for column in floats(self) {
+            let _ = column.try_reserve_exact(more);
+        }
+    }
+
+    fn shrink(&mut self) {
+        let len = self.len();
+        for column in [&mut self.open_time, &mut self.close_time] {
+            if wasteful(column.capacity(), len) {
+                column.shrink_to_fit();
+            }
+        }
+        for column in floats(self) {
+            if wasteful(column.capacity(), len) {
+                column.shrink_to_fit();
+            }
+        }
+    }
+}
+
 /// What a file holds, before an interval is known.
-pub(super) struct Content {
-    pub candles: Candles,
+pub(super) struct Content<R> {
+    pub rows: R,
     /// Whether the file has close times; where not, they are still to be set.
     pub has_close_time: bool,
     pub faults: Vec<(u64, Fault)>,
     pub sha256: String,
 }
 
-/// Reads `source`, `size` bytes long (0: not known), called `path` in messages. With `repair`, rows with a
+/// Reads into `rows` `source`, `size` bytes long (0: not known), called `path` in messages. With `repair`, rows with a
 /// fault are left out and listed.
-pub(super) fn read(path: &Path, source: impl Read, size: u64, repair: bool) -> Result<Content, DataError> {
+pub(super) fn read<R: Rows>(
+    mut rows: R,
+    path: &Path,
+    source: impl Read,
+    size: u64,
+    repair: bool,
+) -> Result<Content<R>, DataError> {
     let mut lines = Lines::new(path, source);
     lines.sniff()?;
     if !lines.advance()? {
@@ -434,27 +494,34 @@ pub(super) fn read(path: &Path, source: impl Read, size: u64, repair: bool) -> R
     }
     let (layout, mut in_hand) = layout(path, lines.number, &lines.line)?;
     let columns = layout.names.len();
-    let (mut candles, mut faults, mut clocks) = (Candles::default(), Vec::new(), Clocks::default());
+    rows.columns(&layout.names);
+    let [_, needed @ ..] = layout.needed;
+    let (mut faults, mut clocks) = (Vec::new(), Clocks::default());
     let mut ends = Vec::with_capacity(columns + 1);
     let mut sampled_bytes = 0;
     while std::mem::take(&mut in_hand) || lines.advance()? {
         split(&lines.line, &mut ends, columns);
         let utf8 = std::str::from_utf8(&lines.line).ok();
         let row = Row { layout: &layout, line: &lines.line, utf8, ends: &ends };
-        match candle(&row, &mut clocks, lines.number, candles.open_time.last().copied()) {
-            Ok(candle) => {
-                candles.push(candle);
-                if candles.len() <= SAMPLE_ROWS {
+        let taken = candle(&row, &mut clocks, lines.number, rows.last_open_time())
+            .and_then(|candle| rows.take(&row, needed, candle));
+        match taken {
+            Ok(()) => {
+                if rows.count() <= SAMPLE_ROWS {
                     sampled_bytes += lines.line.len() + 1;
-                    if candles.len() == SAMPLE_ROWS {
-                        reserve(&mut candles, size / (sampled_bytes / SAMPLE_ROWS) as u64);
+                    if rows.count() == SAMPLE_ROWS {
+                        // Their mean length says how many will follow, and a few more: so no column is copied to
+                        // a bigger place as it grows.
+                        let all = size / (sampled_bytes / SAMPLE_ROWS) as u64;
+                        let all = usize::try_from(all + all / 50).unwrap_or(0);
+                        rows.reserve(all.saturating_sub(SAMPLE_ROWS));
                     }
                 }
             }
             Err(fault) if repair && fault.repairable() => {
                 faults.push((lines.number, fault));
-                if faults.len() > SAMPLE_ROWS && faults.len() > candles.len() {
-                    return Err(beyond_repair(path, candles.len(), faults));
+                if faults.len() > SAMPLE_ROWS && faults.len() > rows.count() {
+                    return Err(beyond_repair(path, rows.count(), faults));
                 }
             }
             Err(fault) => {
@@ -466,13 +533,13 @@ pub(super) fn read(path: &Path, source: impl Read, size: u64, repair: bool) -> R
             }
         }
     }
-    if candles.is_empty() {
+    if rows.count() == 0 {
         return Err(beyond_repair(path, 0, faults));
     }
-    shrink(&mut candles);
+    rows.shrink();
     let digest = lines.reader.into_inner().sha256.finalize();
     Ok(Content {
-        candles,
+        rows,
         has_close_time: layout.close_time.is_some(),
         faults,
         sha256: digest.iter().fold(String::with_capacity(64), |mut hex, byte| {
@@ -492,33 +559,9 @@ fn beyond_repair(path: &Path, kept: usize, faults: Vec<(u64, Fault)>) -> DataErr
     }
 }
 
-/// Makes room for `rows` candles and a few more, so that no column is copied to a bigger place as it grows.
-/// Only an estimate: if the room is not to be had now, the columns grow as usual.
-fn reserve(candles: &mut Candles, rows: u64) {
-    let rows = usize::try_from(rows + rows / 50).unwrap_or(0);
-    let more = rows.saturating_sub(candles.len());
-    for column in [&mut candles.open_time, &mut candles.close_time] {
-        let _ = column.try_reserve_exact(more);
-    }
-    for column in floats(candles) {
-        let _ = column.try_reserve_exact(more);
-    }
-}
-
-/// Gives back room that stayed unused, where it is much.
-fn shrink(candles: &mut Candles) {
-    let len = candles.len();
-    let wasteful = |capacity: usize| capacity > len + len / 8 + SAMPLE_ROWS;
-    for column in [&mut candles.open_time, &mut candles.close_time] {
-        if wasteful(column.capacity()) {
-            column.shrink_to_fit();
-        }
-    }
-    for column in floats(candles) {
-        if wasteful(column.capacity()) {
-            column.shrink_to_fit();
-        }
-    }
+/// Whether room for `capacity` rows is much more than `len` of them need.
+fn wasteful(capacity: usize, len: usize) -> bool {
+    capacity > len + len / 8 + SAMPLE_ROWS
 }
 
 fn floats(candles: &mut Candles) -> [&mut Vec<f64>; 5] {

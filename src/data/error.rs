@@ -66,6 +66,10 @@ pub enum Fault {
     TooHigh { at: Column, text: Excerpt },
     #[error("{at}: {text} is negative, which a volume cannot be")]
     NegativeVolume { at: Column, text: Excerpt },
+    #[error("{at}: {text} is not a whole number of trades")]
+    NotACount { at: Column, text: Excerpt },
+    #[error("{at}: {text} has more digits than can be kept (18)")]
+    TooLong { at: Column, text: Excerpt },
     #[error("{at}: {text} is below the {other} {value}")]
     HighTooLow { at: Column, text: Excerpt, other: &'static str, value: f64 },
     #[error("{at}: {text} is above the {other} {value}")]

@@ -8,6 +8,9 @@
 //!   unread. `timestamp`, `time`, `date`, `datetime` and `unix` are understood as `open_time`.
 //! - the exchange's public dumps: no header, 12 columns.
 //!
+//! [`load_series`] also reads quote volume, number of trades and what takers bought, where there are such columns,
+//! and keeps every digit: what the local exchange needs.
+//!
 //! Times are s, ms, µs or ns since 1970, told apart by their magnitude, or ISO 8601, UTC where there is no
 //! offset. All of a column are in one unit. A part of a millisecond is cut off. Only 2000 to 2099 is taken
 //! for real.
@@ -32,10 +35,12 @@ mod candle_file;
 mod clock;
 mod error;
 mod gaps;
+mod series_file;
 
 pub use clock::Unit;
 pub use error::{Column, DataError, Excerpt, Fault, MissingColumn, PRICE_MAX};
 pub use gaps::{Gap, GapReport};
+pub use series_file::{LoadedSeries, load_series};
 
 use crate::model::{Candles, Interval};
 use candle_file::Content;
@@ -83,6 +88,12 @@ pub struct Loaded {
 
 /// Loads the candle file at `path`.
 pub fn load(path: &Path, options: &LoadOptions) -> Result<Loaded, DataError> {
+    let (file, size) = open(path)?;
+    load_from(path, file, size, options)
+}
+
+/// The file at `path` and its size in bytes.
+fn open(path: &Path) -> Result<(File, u64), DataError> {
     let failed = |source: std::io::Error| match source.kind() {
         ErrorKind::NotFound => DataError::NoSuchFile { path: path.to_owned() },
         _ => DataError::Read { path: path.to_owned(), source },
@@ -91,19 +102,22 @@ pub fn load(path: &Path, options: &LoadOptions) -> Result<Loaded, DataError> {
     if metadata.is_dir() {
         return Err(DataError::Directory { path: path.to_owned() });
     }
-    load_from(path, File::open(path).map_err(failed)?, metadata.len(), options)
+    Ok((File::open(path).map_err(failed)?, metadata.len()))
 }
 
 /// Loads what `source` holds, `size` bytes if known and else 0, under the name `path`.
 fn load_from(path: &Path, source: impl Read, size: u64, options: &LoadOptions) -> Result<Loaded, DataError> {
-    let Content { mut candles, has_close_time, faults, sha256 } =
-        candle_file::read(path, source, size, options.repair)?;
+    let Content { rows: mut candles, has_close_time, faults, sha256 } =
+        candle_file::read(Candles::default(), path, source, size, options.repair)?;
     let interval = interval(path, &candles.open_time, options.interval)?;
     let mut gaps = GapReport::new(&candles.open_time, interval);
     gaps.late_closes = bound_close_times(&mut candles, interval, has_close_time);
-    let repaired = faults.into_iter().map(|(line, fault)| Repair { line, fault }).collect();
     let candles = Arc::new(candles);
-    Ok(Loaded { candles, interval, gaps, repaired, sha256, path: path.to_owned() })
+    Ok(Loaded { candles, interval, gaps, repaired: repairs(faults), sha256, path: path.to_owned() })
+}
+
+fn repairs(faults: Vec<(u64, Fault)>) -> Vec<Repair> {
+    faults.into_iter().map(|(line, fault)| Repair { line, fault }).collect()
 }
 
 fn interval(path: &Path, open_times: &[i64], given: Option<Interval>) -> Result<Interval, DataError> {

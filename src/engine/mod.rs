@@ -22,7 +22,7 @@ pub use data_handler::{Column, ColumnCache, DataHandler};
 pub use order_executor::{EntryRequest, ExitRequest, Order, OrderExecutor, slipped};
 pub use ports::{EntryWish, Intents, Moment, Recorder, Strategy, StrategyFault, Venue};
 pub use position_manager::{ExitCause, Position, PositionManager};
-pub use protection::{BaseLevels, Hit, Levels, Protection};
+pub use protection::{BaseLevels, Hit, Levels, Protection, met_at};
 pub use risk_manager::{Approved, RiskManager, Standing};
 pub use run::{Command, Engine, Event, run};
 pub use settings::{AtrFilter, Costs, Hours, Limits, Rules, Settings};

@@ -70,6 +70,13 @@ pub struct Hit {
     pub at_open: bool,
 }
 
+/// The price at which a level is met when the next price seen is `price`: at an open, whatever was passed since
+/// the last price is met at the open itself; between prices, the level lies on the way. The one rule for
+/// backtests and for the simulated exchange.
+pub fn met_at<P>(level: P, price: P, at_open: bool) -> P {
+    if at_open { price } else { level }
+}
+
 /// The live levels of a position.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Protection {
@@ -170,10 +177,10 @@ impl Protection {
             } else {
                 (ExitReason::TrailingStop, trailing)
             };
-            return Some(Hit { reason, price: if at_open { price } else { self.sign * level }, at_open });
+            return Some(Hit { reason, price: met_at(self.sign * level, price, at_open), at_open });
         }
         if p >= self.target {
-            let price = if at_open { price } else { self.sign * self.target };
+            let price = met_at(self.sign * self.target, price, at_open);
             return Some(Hit { reason: ExitReason::TakeProfit, price, at_open });
         }
         if p > self.peak {

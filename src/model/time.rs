@@ -66,6 +66,8 @@ const UNITS: [(char, i64); 5] =
     [('w', 7 * DAY_MS), ('d', DAY_MS), ('h', HOUR_MS), ('m', 60_000), ('s', 1000)];
 
 impl Interval {
+    pub const MINUTE: Interval = Interval { ms: 60_000 };
+
     pub fn from_ms(ms: i64) -> Option<Interval> {
         (ms > 0).then_some(Interval { ms })
     }

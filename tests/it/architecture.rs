@@ -17,13 +17,14 @@ const LAYERS: [&[&str]; 6] = [
 ];
 
 /// Files and folders that know no clock, randomness, environment, file, socket or thread.
-const PURE: [&str; 17] = [
+const PURE: [&str; 18] = [
     "model/",
     "indicators/",
     "engine/",
     "script/",
     "native/",
     "venues/sim/",
+    "venues/local/market/",
     "venues/binance/wire.rs",
     "venues/binance/parse.rs",
     "venues/binance/read.rs",

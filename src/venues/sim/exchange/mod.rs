@@ -4,13 +4,23 @@
 //!
 //! Money is exact: balances and executions are [`Decimal`], commissions are cut to eight decimals.
 
+mod account;
+mod cancel;
+mod lists;
+mod matching;
 mod order;
+mod place;
+mod validate;
 
+pub use cancel::Amended;
 pub use order::*;
+
+use account::Account;
 
 use crate::venues::rules::{ExchangeFilters, FilterFailure, SymbolRules};
 use rust_decimal::Decimal;
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Why the exchange refuses. `code` and `message` are those of the protocol, and clients branch on both.
@@ -71,31 +81,72 @@ pub struct ExchangeOptions {
     pub history: usize,
 }
 
+#[derive(Debug)]
+struct Listed {
+    rules: SymbolRules,
+    base: Arc<str>,
+    quote: Arc<str>,
+    last: Decimal,
+    /// What filters compare with; the last price while it is not known.
+    average: Option<Decimal>,
+    open: BTreeSet<(OrderId, AccountId)>,
+}
+
 /// The state machine: see the module.
 #[derive(Debug)]
 pub struct Exchange {
     options: ExchangeOptions,
+    /// As a fraction of the price.
+    slippage: Decimal,
+    symbols: Vec<Listed>,
+    accounts: Vec<Account>,
+    next_order: OrderId,
+    next_list: ListId,
+    next_trade: TradeId,
+    next_execution: u64,
+    made_up: u64,
+    events: Vec<AccountEvent>,
 }
 
-#[allow(unused_variables)]
 impl Exchange {
     pub fn new(options: ExchangeOptions) -> Self {
-        Exchange { options }
+        Exchange {
+            slippage: matching::fraction(options.slippage_bps),
+            options,
+            symbols: Vec::new(),
+            accounts: Vec::new(),
+            next_order: 0,
+            next_list: 0,
+            next_trade: 0,
+            next_execution: 0,
+            made_up: 0,
+            events: Vec::new(),
+        }
     }
 
-    // --- set up -----------------------------------------------------------------------------------------------
-
+    /// Lists a symbol. It has no price until the market gives one.
     pub fn list_symbol(&mut self, rules: SymbolRules) -> SymbolId {
-        todo!()
+        self.symbols.push(Listed {
+            base: rules.base_asset.as_str().into(),
+            quote: rules.quote_asset.as_str().into(),
+            rules,
+            last: Decimal::ZERO,
+            average: None,
+            open: BTreeSet::new(),
+        });
+        SymbolId(self.symbols.len() - 1)
     }
+
     pub fn open_account(
         &mut self,
         rates: CommissionRates,
         discount: Option<CommissionDiscount>,
     ) -> AccountId {
-        todo!()
+        self.accounts.push(Account::new(rates, discount));
+        AccountId(self.accounts.len() - 1)
     }
-    /// Adds to a balance (or takes away), as a deposit (or withdrawal) does.
+
+    /// Adds to what is free of an asset, or takes away, as a deposit or withdrawal does.
     pub fn transfer(
         &mut self,
         account: AccountId,
@@ -103,144 +154,154 @@ impl Exchange {
         delta: Decimal,
         now: i64,
     ) -> Result<(), Rejection> {
-        todo!()
-    }
-    pub fn set_rules(&mut self, symbol: SymbolId, rules: SymbolRules) {
-        todo!()
+        let asset: Arc<str> = asset.into();
+        self.accounts[account.0].credit(&asset, delta)?;
+        self.tell(account, now, AccountEventKind::Transfer { asset, delta });
+        self.tell_balances(account, now);
+        Ok(())
     }
 
-    // --- the market -------------------------------------------------------------------------------------------
+    /// Replaces what is prescribed for a symbol; open orders stay.
+    pub fn set_rules(&mut self, symbol: SymbolId, rules: SymbolRules) {
+        self.symbols[symbol.0].rules = rules;
+    }
 
     /// Sets the last price of a symbol without asking what it fills: what is known the instant a candle opens,
     /// before resting orders are looked at.
     pub fn set_price(&mut self, symbol: SymbolId, price: Decimal) {
-        todo!()
+        self.symbols[symbol.0].last = price;
     }
-    /// The next price seen: fills, triggers and trails what rests. `at_open`: the first price of a candle, where
-    /// a level passed since the last price is met at the price itself; else levels on the way are met where they lie.
-    pub fn on_price(&mut self, symbol: SymbolId, price: Decimal, at_open: bool, now: i64) {
-        todo!()
-    }
+
     /// The average that filters compare with.
     pub fn set_average(&mut self, symbol: SymbolId, average: Decimal) {
-        todo!()
+        self.symbols[symbol.0].average = Some(average);
     }
-    /// What is there for the next order of an account that executes.
+
+    /// What is there for the next order of an account that executes, once.
     pub fn set_liquidity(&mut self, account: AccountId, liquidity: Liquidity) {
-        todo!()
+        self.accounts[account.0].liquidity = Some(liquidity);
     }
-
-    // --- requests ---------------------------------------------------------------------------------------------
-
-    /// All checks of [`Exchange::place`], and nothing else.
-    pub fn test(&self, account: AccountId, order: &NewOrder) -> Result<(), Rejection> {
-        todo!()
-    }
-    pub fn place(&mut self, account: AccountId, order: NewOrder, now: i64) -> Result<OrderId, Rejection> {
-        todo!()
-    }
-    pub fn place_list(&mut self, account: AccountId, list: NewList, now: i64) -> Result<ListId, Rejection> {
-        todo!()
-    }
-    pub fn cancel(
-        &mut self,
-        account: AccountId,
-        cancel: &Cancel,
-        now: i64,
-    ) -> Result<CanceledItem, Rejection> {
-        todo!()
-    }
-    pub fn cancel_list(
-        &mut self,
-        account: AccountId,
-        symbol: SymbolId,
-        id: Option<ListId>,
-        client_list_id: Option<&str>,
-        now: i64,
-    ) -> Result<CanceledList, Rejection> {
-        todo!()
-    }
-    pub fn cancel_all(
-        &mut self,
-        account: AccountId,
-        symbol: SymbolId,
-        now: i64,
-    ) -> Result<Vec<CanceledItem>, Rejection> {
-        todo!()
-    }
-    /// Makes an order smaller without losing its place. `new_client_order_id` becomes the order's.
-    pub fn amend(
-        &mut self,
-        account: AccountId,
-        symbol: SymbolId,
-        key: &OrderKey,
-        quantity: Decimal,
-        new_client_order_id: Option<Arc<str>>,
-        now: i64,
-    ) -> Result<OrderId, Rejection> {
-        todo!()
-    }
-
-    // --- questions --------------------------------------------------------------------------------------------
 
     pub fn rules(&self, symbol: SymbolId) -> &SymbolRules {
-        todo!()
+        &self.symbols[symbol.0].rules
     }
+
     pub fn last_price(&self, symbol: SymbolId) -> Decimal {
-        todo!()
+        self.symbols[symbol.0].last
     }
-    /// Best bid and ask, as shown.
+
+    fn tick(&self, symbol: SymbolId) -> Decimal {
+        self.symbols[symbol.0].rules.filters.price.map_or(Decimal::ZERO, |filter| filter.tick_size)
+    }
+
+    /// Best bid and ask as shown: a tick around the last price, which is what orders trade at.
     pub fn quote(&self, symbol: SymbolId) -> (Decimal, Decimal) {
-        todo!()
+        let (last, tick) = (self.last_price(symbol), self.tick(symbol));
+        ((last - tick).max(tick.min(last)), last + tick)
     }
+
     pub fn balances(&self, account: AccountId) -> Vec<AssetBalance> {
-        todo!()
+        self.accounts[account.0].balances()
     }
+
     pub fn rates(&self, account: AccountId) -> CommissionRates {
-        todo!()
+        self.accounts[account.0].rates
     }
+
     pub fn discount(&self, account: AccountId) -> Option<&CommissionDiscount> {
-        todo!()
+        self.accounts[account.0].discount.as_ref()
     }
+
     pub fn order(&self, account: AccountId, id: OrderId) -> Option<&Order> {
-        todo!()
+        self.accounts[account.0].orders.get(&id)
     }
+
+    /// An order that is remembered, open or closed. Of several with one client id the latest.
     pub fn find(&self, account: AccountId, symbol: SymbolId, key: &OrderKey) -> Result<&Order, Rejection> {
-        todo!()
+        let held = &self.accounts[account.0];
+        let id = match (key.id, &key.client_order_id) {
+            (Some(id), _) => Some(id),
+            (None, Some(name)) => held.latest_with(symbol, name),
+            (None, None) => {
+                let message =
+                    "Param 'orderId' or 'origClientOrderId' must be sent, but both were empty/null!";
+                return Err(Rejection::new(-1102, message));
+            }
+        };
+        let order = id.and_then(|id| held.orders.get(&id)).filter(|order| order.symbol == symbol);
+        let order = order.ok_or_else(|| Rejection::new(-2013, "Order does not exist."))?;
+        if key.client_order_id.as_ref().is_some_and(|name| *name != order.client_order_id) {
+            return Err(Rejection::new(-2039, "Client order ID is not correct for this order ID."));
+        }
+        Ok(order)
     }
+
     /// All that are remembered, oldest first.
-    pub fn orders(&self, account: AccountId) -> impl Iterator<Item = &Order> {
-        std::iter::empty()
+    pub fn orders(&self, account: AccountId) -> impl DoubleEndedIterator<Item = &Order> {
+        self.accounts[account.0].orders.values()
     }
+
     /// Oldest first.
     pub fn open_orders(&self, account: AccountId) -> impl Iterator<Item = &Order> {
-        std::iter::empty()
+        let account = &self.accounts[account.0];
+        account.open.iter().filter_map(|id| account.orders.get(id))
     }
-    /// Oldest first.
+
+    /// All that are remembered, oldest first.
     pub fn executions(&self, account: AccountId) -> impl DoubleEndedIterator<Item = &Execution> {
-        std::iter::empty()
+        self.accounts[account.0].executions.iter()
     }
+
+    /// Oldest first.
     pub fn executions_of(&self, account: AccountId, order: OrderId) -> Vec<&Execution> {
-        todo!()
+        let placed = self.order(account, order).map_or(i64::MIN, |order| order.time);
+        let since = self.executions(account).rev().take_while(|execution| execution.time >= placed);
+        let mut of_order: Vec<&Execution> = since.filter(|execution| execution.order_id == order).collect();
+        of_order.reverse();
+        of_order
     }
+
     pub fn list(&self, account: AccountId, id: ListId) -> Option<&OrderList> {
-        todo!()
+        self.accounts[account.0].lists.get(&id)
     }
+
+    /// A list that is remembered, by its number or else the latest of its client id.
     pub fn find_list(
         &self,
         account: AccountId,
         id: Option<ListId>,
         client_list_id: Option<&str>,
     ) -> Result<&OrderList, Rejection> {
-        todo!()
+        let list = match (id, client_list_id) {
+            (Some(id), _) => self.list(account, id),
+            (None, Some(name)) => {
+                self.accounts[account.0].lists.values().rev().find(|it| *it.client_list_id == *name)
+            }
+            (None, None) => {
+                let message =
+                    "Param 'orderListId' or 'origClientOrderId' must be sent, but both were empty/null!";
+                return Err(Rejection::new(-1102, message));
+            }
+        };
+        list.ok_or_else(|| Rejection::new(-2013, "Order list does not exist."))
     }
+
+    /// All that are remembered, oldest first.
+    pub fn lists(&self, account: AccountId) -> impl DoubleEndedIterator<Item = &OrderList> {
+        self.accounts[account.0].lists.values()
+    }
+
     /// Oldest first.
-    pub fn lists(&self, account: AccountId) -> impl Iterator<Item = &OrderList> {
-        std::iter::empty()
+    pub fn open_lists(&self, account: AccountId) -> impl Iterator<Item = &OrderList> {
+        let account = &self.accounts[account.0];
+        account.open_lists.iter().filter_map(|id| account.lists.get(id))
     }
 
     /// Takes the events since the last call, oldest first.
     pub fn take_events(&mut self) -> Vec<AccountEvent> {
-        todo!()
+        std::mem::take(&mut self.events)
     }
 }
+
+#[cfg(test)]
+mod tests;

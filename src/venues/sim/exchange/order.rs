@@ -205,7 +205,7 @@ pub struct OrderList {
     pub(super) sells_what_it_bought: bool,
 }
 
-/// What an account is told of. Sequence numbers rise by one per account, so a gap can be seen.
+/// What an account is told of.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AccountEvent {
     pub account: AccountId,
@@ -223,10 +223,18 @@ pub enum AccountEventKind {
         asset: Arc<str>,
         delta: Decimal,
     },
+    /// A list, and the number and client id of each of its orders.
     List {
         list: OrderList,
         orders: Vec<(OrderId, Arc<str>)>,
     },
+}
+
+/// A list that was taken, as the answer shows it: a pending order is still pending, whatever came after.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlacedList {
+    pub list: OrderList,
+    pub orders: Vec<Order>,
 }
 
 /// What happened to an order, and the order after it.
@@ -285,6 +293,6 @@ pub struct CanceledList {
 /// What a cancel of everything took away.
 #[derive(Debug, Clone, PartialEq)]
 pub enum CanceledItem {
-    Order(Canceled),
+    Order(Box<Canceled>),
     List(CanceledList),
 }
