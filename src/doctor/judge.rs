@@ -153,7 +153,8 @@ pub fn clock(offset_ms: i64, round_trip_ms: i64) -> Check {
     let half = round_trip_ms.div_euclid(2);
     let off = offset_ms.saturating_abs();
     let side = if offset_ms > 0 { "behind" } else { "ahead of" };
-    let text = format!("{} ms {side} the exchange's, give or take {} ms", whole(off), whole(half));
+    let about = format!("give or take {} ms", whole(half));
+    let text = format!("{} ms {side} the exchange's, {about}", whole(off));
     let sure = off.saturating_sub(half);
     let limit = if offset_ms > 0 { RECV_WINDOW_MS } else { EARLY_MS - 1 };
     let check = if sure > limit {
@@ -162,7 +163,7 @@ pub fn clock(offset_ms: i64, round_trip_ms: i64) -> Check {
     } else if sure > CLOCK_NOTE_MS {
         Check::note("clock", text).remedy(CLOCK_REMEDY)
     } else {
-        Check::ok("clock", text)
+        Check::ok("clock", format!("{} ms from the exchange's, {about}", whole(off)))
     };
     check.figure("offset_ms", offset_ms).figure("round_trip_ms", round_trip_ms)
 }

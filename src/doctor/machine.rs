@@ -139,7 +139,10 @@ pub fn scripts(folder: &Path, named: &[PathBuf]) -> Vec<Check> {
             Err(error) => {
                 let why = error.in_line();
                 let text = if why.starts_with(&shown) { why } else { format!("{shown}: {why}") };
-                checks.push(Check::problem("scripts", text).remedy(remedy));
+                // One that is not there has no place to show.
+                let has_place = error.diagnostics.iter().any(|it| it.line > 0);
+                let check = Check::problem("scripts", text);
+                checks.push(if has_place { check.remedy(remedy) } else { check });
             }
         }
     }

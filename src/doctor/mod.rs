@@ -86,9 +86,10 @@ impl Check {
     }
 }
 
-/// Whatever others wrote, a check is one line.
+/// Whatever others wrote, a check is one line, and moves nothing on a terminal.
 fn in_one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    text.replace(char::is_control, "")
 }
 
 /// How many checks came out how.
@@ -112,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_check_is_one_line_and_can_forget() {
-        let mut check = Check::problem("key", "it says\n  k3y is wrong").remedy("not k3y");
+        let mut check = Check::problem("key", "it says\n  k3y\u{1b} is wrong").remedy("not k3y");
         check.hide("k3y");
         check.hide("");
         assert_eq!(check.text, "it says [key] is wrong");
