@@ -335,17 +335,24 @@ pub fn balances(account: &Account, info: &SymbolInfo, price: Option<Decimal>, ve
         text += &format!("; locked {} {quote} and {} {base}", amount(quote_locked), amount(base_locked));
     }
     let least = info.rules.instrument();
-    let can_buy = quote_free > Decimal::ZERO && quote_free >= least.min_notional;
-    let worth = price.and_then(|price| base_free.checked_mul(price));
-    let can_sell = base_free > Decimal::ZERO
-        && base_free >= least.min_qty
-        && worth.is_none_or(|worth| worth >= least.min_notional);
+    let buys = |quote: Decimal| quote > Decimal::ZERO && quote >= least.min_notional;
+    let sells = |base: Decimal| {
+        let worth = price.and_then(|price| base.checked_mul(price));
+        base > Decimal::ZERO && base >= least.min_qty && worth.is_none_or(|worth| worth >= least.min_notional)
+    };
+    let sum = |free: Decimal, locked: Decimal| free.checked_add(locked).unwrap_or(Decimal::MAX);
+    // Such as a position that is protected by an order.
+    let is_locked = buys(sum(quote_free, quote_locked)) || sells(sum(base_free, base_locked));
+    let (can_buy, can_sell) = (buys(quote_free), sells(base_free));
     let least = format!("an order must be worth {} {quote}", amount(least.min_notional));
     if can_buy {
         return Check::ok("balances", text);
     }
     if can_sell {
         return Check::note("balances", format!("{text}: enough to sell, too little to buy ({least})"));
+    }
+    if is_locked {
+        return Check::note("balances", format!("{text}: too little for a new order ({least})"));
     }
     let remedy = match venue {
         Preset::Local => format!("start it with more: `mista exchange --balance {quote}=10000`"),

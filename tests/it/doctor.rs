@@ -160,7 +160,7 @@ fn shown(said: &Said) -> String {
             if is_number
                 && (matches!(unit, "ms" | "GB" | "s" | "s,")
                     || unit.starts_with("day") && next(index + 1) == "ago")
-                || is_number && words.get(index + 3).is_some_and(|it| *it == "request")
+                || is_number && words.get(index + 3).is_some_and(|it| matches!(*it, "request" | "orders"))
             {
                 return "N".to_owned();
             }
