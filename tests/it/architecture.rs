@@ -12,12 +12,12 @@ const LAYERS: [&[&str]; 6] = [
     &["indicators"],
     &["engine"],
     &["script", "native", "venues"],
-    &["backtest", "job", "optimize", "forward_test", "data", "config", "report", "live"],
+    &["backtest", "job", "optimize", "forward_test", "data", "config", "report", "doctor", "live"],
     &["cli", "main", "lib"],
 ];
 
 /// Files and folders that know no clock, randomness, environment, file, socket or thread.
-const PURE: [&str; 18] = [
+const PURE: [&str; 19] = [
     "model/",
     "indicators/",
     "engine/",
@@ -36,6 +36,7 @@ const PURE: [&str; 18] = [
     "report/metrics.rs",
     "optimize/overfitting.rs",
     "optimize/verdict.rs",
+    "doctor/judge.rs",
 ];
 
 /// What the pure zone must not name.

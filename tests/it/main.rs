@@ -11,6 +11,7 @@ mod cases;
 mod connector;
 mod connector_sockets;
 mod determinism;
+mod doctor;
 mod exchange_server;
 mod forward_test;
 mod ledger;
