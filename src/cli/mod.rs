@@ -3,6 +3,7 @@
 mod api;
 mod arguments;
 mod check;
+mod exchange;
 mod forward_test;
 mod new;
 mod optimize;
@@ -129,6 +130,8 @@ enum Verb {
     Verify(verify::VerifyArguments),
     /// Print what scripts can use, and write strategies/api.d.rhai
     Api(api::ApiArguments),
+    /// Run an exchange on this machine: candles replayed over Binance's protocol, with play money
+    Exchange(Box<exchange::ExchangeArguments>),
     /// Write indicators as columns of a CSV file
     Series(series::SeriesArguments),
 }
@@ -178,6 +181,7 @@ fn arguments_to_exit() -> ExitCode {
         Verb::ForwardTest(arguments) => forward_test::forward_test(&arguments),
         Verb::Verify(arguments) => verify::verify(&arguments),
         Verb::Api(arguments) => api::api(&arguments),
+        Verb::Exchange(arguments) => exchange::exchange(&arguments),
         Verb::Series(arguments) => series::series(&arguments),
     };
     match result {

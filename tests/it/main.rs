@@ -11,6 +11,7 @@ mod cases;
 mod determinism;
 mod forward_test;
 mod ledger;
+mod market;
 mod optimize;
 mod optimize_grid;
 mod optimize_resume;

@@ -19,6 +19,32 @@ pub fn split(symbol: &str) -> Option<(&str, &str)> {
     })
 }
 
+/// Ticks and steps of production, as numbers of decimals, for symbols that are often traded.
+const GRIDS: [(&str, u32, u32); 14] = [
+    ("BTCUSDT", 2, 5),
+    ("BTCUSDC", 2, 5),
+    ("BTCFDUSD", 2, 5),
+    ("BTCBUSD", 2, 5),
+    ("BTCEUR", 2, 5),
+    ("ETHUSDT", 2, 4),
+    ("ETHUSDC", 2, 4),
+    ("ETHBTC", 5, 4),
+    ("BNBUSDT", 2, 3),
+    ("SOLUSDT", 2, 3),
+    ("XRPUSDT", 4, 1),
+    ("ADAUSDT", 4, 1),
+    ("DOGEUSDT", 5, 0),
+    ("LTCUSDT", 2, 3),
+];
+
+/// Tick and step of a symbol whose candles have prices of `price_decimals` and volumes of `base_decimals`: as in
+/// production where that is known and no price of the candles is finer, else as in the candles.
+pub fn grid(symbol: &str, price_decimals: u32, base_decimals: u32) -> (Decimal, Decimal) {
+    let known = GRIDS.iter().find(|(name, _, _)| *name == symbol);
+    let (price, base) = known.map_or((price_decimals, base_decimals), |(_, price, base)| (*price, *base));
+    (Decimal::new(1, price.max(price_decimals).min(8)), Decimal::new(1, base.min(8)))
+}
+
 /// The rules of a symbol whose prices and quantities are on these grids.
 pub fn usual_rules(
     symbol: &str,
