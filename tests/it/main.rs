@@ -9,6 +9,7 @@ mod bad_input;
 mod bad_search;
 mod cases;
 mod determinism;
+mod exchange;
 mod forward_test;
 mod ledger;
 mod market;
