@@ -12,6 +12,7 @@ mod connector;
 mod connector_sockets;
 mod determinism;
 mod doctor;
+mod exchange;
 mod exchange_server;
 mod forward_test;
 mod ledger;

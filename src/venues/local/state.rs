@@ -60,7 +60,7 @@ impl State {
 
     /// Sends what happened to accounts on its way.
     pub fn flush_events(&mut self) {
-        let now = wall_us() / 1000;
+        let now = self.server_us() / 1000;
         for event in self.exchange.take_events() {
             if let AccountEventKind::Execution(report) = &event.kind
                 && let Some(fill) = report.fill.as_ref().filter(|it| it.quantity == report.order.executed)
