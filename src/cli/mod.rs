@@ -4,6 +4,7 @@ mod api;
 mod arguments;
 mod check;
 mod exchange;
+mod fetch;
 mod forward_test;
 mod new;
 mod optimize;
@@ -132,6 +133,8 @@ enum Verb {
     Api(api::ApiArguments),
     /// Run an exchange on this machine: candles replayed over Binance's protocol, with play money
     Exchange(Box<exchange::ExchangeArguments>),
+    /// Download candles, or read the exchange's dumps, into candle files
+    Fetch(fetch::FetchArguments),
     /// Write indicators as columns of a CSV file
     Series(series::SeriesArguments),
 }
@@ -182,6 +185,7 @@ fn arguments_to_exit() -> ExitCode {
         Verb::Verify(arguments) => verify::verify(&arguments),
         Verb::Api(arguments) => api::api(&arguments),
         Verb::Exchange(arguments) => exchange::exchange(&arguments),
+        Verb::Fetch(arguments) => fetch::fetch(&arguments),
         Verb::Series(arguments) => series::series(&arguments),
     };
     match result {
