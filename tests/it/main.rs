@@ -9,6 +9,7 @@ mod bad_input;
 mod bad_search;
 mod cases;
 mod determinism;
+mod fetch;
 mod forward_test;
 mod ledger;
 mod market;
