@@ -221,10 +221,12 @@ impl Run {
                 let (highest, limit) = (number(weight_highest), number(weight_limit));
                 let _ = write!(text, ", at most {highest} of the {limit} weight a minute");
             }
-            text.push_str(", ");
+            text.push('\n');
         }
-        let rate = number((candles as f64 / seconds.max(1e-3)) as u64);
-        let _ = writeln!(text, "{rate} candles a second");
+        if self.done.iter().any(|(_, it)| it.new > 0) {
+            let rate = number((candles as f64 / seconds.max(1e-3)) as u64);
+            let _ = writeln!(text, "{rate} candles a second");
+        }
         text
     }
 }

@@ -269,9 +269,9 @@ impl Store {
             loop {
                 line.clear();
                 number += 1;
-                match (&mut reader).take(LINE_MAX).read_until(b'\n', &mut line).map_err(io(path))? {
-                    0 => break,
-                    _ => {}
+                let count = (&mut reader).take(LINE_MAX).read_until(b'\n', &mut line).map_err(io(path))?;
+                if count == 0 {
+                    break;
                 }
                 let times = std::str::from_utf8(&line).ok().and_then(times);
                 let rises = |time: i64| scanned.open_times.last().is_none_or(|last| *last < time);
