@@ -59,20 +59,24 @@ impl Served {
 
     /// What the exchange counts of weight in this minute, by its own header.
     pub fn weight(&self) -> u64 {
-        let (head, _) = get(&self.url, "/api/v3/ping");
-        let line = head.lines().find_map(|line| line.strip_prefix("x-mbx-used-weight-1m: "));
-        line.and_then(|count| count.trim().parse().ok()).unwrap_or_else(|| panic!("{head}"))
+        // Where things go wrong, an answer may be missing.
+        let mut answers = std::iter::repeat_with(|| get(&self.url, "/api/v3/ping")).flatten().take(10);
+        let count = answers.find_map(|head| {
+            let line = head.lines().find_map(|line| line.strip_prefix("x-mbx-used-weight-1m: "));
+            line.and_then(|count| count.trim().parse().ok())
+        });
+        count.expect("an answer that says how much is used")
     }
 }
 
-/// Head and body of an answer.
-fn get(url: &str, path: &str) -> (String, String) {
+/// The head of an answer, if there is one.
+fn get(url: &str, path: &str) -> Option<String> {
     let mut socket = std::net::TcpStream::connect(url.strip_prefix("http://").unwrap()).unwrap();
     write!(socket, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
     let mut text = String::new();
-    std::io::Read::read_to_string(&mut socket, &mut text).unwrap();
-    let (head, body) = text.split_once("\r\n\r\n").unwrap();
-    (head.to_lowercase(), body.to_owned())
+    std::io::Read::read_to_string(&mut socket, &mut text).ok()?;
+    let (head, _) = text.split_once("\r\n\r\n")?;
+    Some(head.to_lowercase())
 }
 
 /// A question about klines.
