@@ -163,7 +163,7 @@ fn a_file_grows_at_both_ends_and_keeps_what_it_has() {
 fn a_row_that_is_not_the_exchanges_stops_it_unless_all_is_to_be_fetched_again() {
     let play = playground(3000);
     let served = served(&play, None);
-    let odd = file(0..600).replace(&row(599), &row(599).replacen(",", ",9", 1).replacen(".5,", "0000.5,", 1));
+    let odd = file(0..600).replace(&row(599), &row(599).replace(".25,", ".24,"));
     play.write(ONE, &odd);
     let fetch = format!("fetch --symbol BTCUSDT --interval 1m --rest {}", served.url);
     let said =
@@ -177,7 +177,7 @@ fn a_row_that_is_not_the_exchanges_stops_it_unless_all_is_to_be_fetched_again() 
     play.mista(&format!("{fetch} --refetch")).ok();
     assert!(play.read(ONE) == play.read("served.csv"));
     // At the front.
-    let odd = file(600..700).replace(&row(600), &row(600).replacen(",3", ",2", 1).replacen(",3", ",3", 1));
+    let odd = file(600..700).replace(&row(600), &row(600).replace(".25,", ".24,"));
     play.write(ONE, &odd);
     play.mista(&format!("{fetch} --start 2019-01-01")).failed(4, "2019-01-01T10:00:00Z is not the one");
     assert_eq!(play.read(ONE), odd);
@@ -271,7 +271,7 @@ fn ctrl_c_stops_it_and_it_goes_on_later() {
     assert!(fault["id"].is_u64());
     let fetch = format!("fetch --symbol BTCUSDT --interval 1m --rest {}", served.url);
     let mut child = play.begin(&fetch);
-    while fs::metadata(play.path(&format!("{ONE}.part"))).is_ok_and(|file| file.len() > 1000) == false {
+    while !fs::metadata(play.path(&format!("{ONE}.part"))).is_ok_and(|file| file.len() > 1000) {
         assert!(child.try_wait().unwrap().is_none());
         std::thread::sleep(Duration::from_millis(1));
     }

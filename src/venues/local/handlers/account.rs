@@ -21,7 +21,7 @@ pub fn status(call: &mut Call<'_>) -> Answer {
     let balances: Vec<Value> = exchange
         .balances(account)
         .into_iter()
-        .filter(|it| !omit_zero || !(it.free.is_zero() && it.locked.is_zero()))
+        .filter(|it| !(omit_zero && it.free.is_zero() && it.locked.is_zero()))
         .map(|it| json!({ "asset": &*it.asset, "free": amount(it.free), "locked": amount(it.locked) }))
         .collect();
     let may = call.state.accounts.permissions(account);
