@@ -348,13 +348,17 @@ fn start(arguments: &ExchangeArguments, loaded: &[LoadedSeries]) -> Result<i64, 
     }
 }
 
-/// Moves the candles by whole weeks of three (so that klines of 3 days and of weeks open where they did), and the
-/// start on to where the wall clock is. Returns the start, and how far they were moved.
+/// Moves the candles so that the wall clock is among those from the start on, and the start to where it is. Returns
+/// the start, and how far they were moved: by whole weeks of three, so that klines of 3 days and of weeks open where
+/// they did; where so few candles follow the start that the clock could be past them, by weeks, days or candles.
 fn move_to_today(loaded: &mut [LoadedSeries], start: i64) -> (i64, i64) {
-    const UNIT_MS: i64 = 21 * DAY_MS;
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let now = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
-    let shift = now.saturating_sub(start).div_euclid(UNIT_MS) * UNIT_MS;
+    let times = loaded.first().map(|it| it.series.open_times()).unwrap_or_default();
+    let ahead = times.last().map_or(0, |last| last.saturating_sub(start));
+    let candle = loaded.first().map_or(DAY_MS, |it| it.series.interval().ms());
+    let unit = [21 * DAY_MS, 7 * DAY_MS, DAY_MS].into_iter().find(|unit| *unit <= ahead).unwrap_or(candle);
+    let shift = now.saturating_sub(start).div_euclid(unit) * unit;
     for one in loaded.iter_mut() {
         let nothing = Series::new("", one.series.interval());
         one.series = std::mem::replace(&mut one.series, nothing).shifted(shift);
