@@ -8,6 +8,8 @@ mod architecture;
 mod bad_input;
 mod bad_search;
 mod cases;
+mod connector;
+mod connector_sockets;
 mod determinism;
 mod forward_test;
 mod ledger;
