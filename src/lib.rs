@@ -10,6 +10,7 @@
 //! | L3 | [`script`], [`venues`] | strategies as Rhai scripts; where orders go: simulated, local, Binance |
 //! | L4 | [`backtest`], [`job`], [`data`], [`config`], [`report`] | engine + venue → result; files in, pages out |
 //! | L4 | [`optimize`], [`forward_test`] | many results: the best parameters, and what became of them |
+//! | L4 | [`doctor`] | whether this machine would trade |
 //! | L5 | [`cli`] | one file per verb |
 //!
 //! Invariants, each kept by a test:
@@ -26,6 +27,7 @@ pub mod backtest;
 pub mod cli;
 pub mod config;
 pub mod data;
+pub mod doctor;
 pub mod engine;
 pub mod forward_test;
 pub mod indicators;

@@ -802,7 +802,8 @@ fn read_by_all(body: &[u8]) {
     let _ = parse::nothing(body);
     let _ = parse::api_error(body);
     let _ = parse::exchange_info(body);
-    let _ = parse::klines(body).map(|klines| klines.iter().map(|kline| kline.candle()).count());
+    let _ = parse::klines(body)
+        .map(|klines| klines.iter().map(mista::venues::binance::wire::Kline::candle).count());
     let _ = parse::depth(body);
     let _ = parse::book_tickers(body);
     let _ = parse::price_tickers(body);

@@ -39,7 +39,7 @@ pub struct ExchangeArguments {
     /// Address to listen on. Whoever can reach it can trade, and move the market
     #[arg(long, value_name = "IP", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     host: IpAddr,
-    /// Seconds of the market in a second, or max: as fast as its clients read
+    /// Seconds of the market in a second, or max: as fast as its clients read, and not at all without any
     #[arg(long, default_value = "60")]
     speed: Speed,
     /// Start with the market standing still

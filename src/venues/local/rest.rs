@@ -6,7 +6,7 @@ use super::refusal::Refusal;
 use super::render::Unit;
 use super::request::Params;
 use super::routes::{Method, SIGNED_NAMES, Security, find};
-use super::state::{Shared, wall_us};
+use super::state::Shared;
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
@@ -28,24 +28,42 @@ pub struct HttpRequest {
     pub ip: IpAddr,
 }
 
+/// What clients of several markets ask for as they start: there is nothing in any of them, but they can go on.
+const OTHER_MARKETS: [(&str, fn() -> Value); 5] = [
+    ("/sapi/v1/capital/config/getall", || json!([])),
+    ("/sapi/v1/margin/allPairs", || json!([])),
+    ("/sapi/v1/margin/isolated/allPairs", || json!([])),
+    ("/fapi/v1/exchangeInfo", || json!({ "timezone": "UTC", "rateLimits": [], "assets": [], "symbols": [] })),
+    ("/dapi/v1/exchangeInfo", || json!({ "timezone": "UTC", "rateLimits": [], "symbols": [] })),
+];
+
 /// What is sent back. `None`: the connection is to be closed without an answer.
 pub async fn answer(shared: &Shared, request: HttpRequest) -> Option<HttpResponse> {
+    if let Some((_, nothing)) = OTHER_MARKETS.iter().find(|(path, _)| *path == request.path) {
+        return Some(json_response(StatusCode::OK, &nothing()));
+    }
     let (reply, unit) = match reply(shared, &request) {
         Ok(reply) => reply,
-        Err(refusal) => return Some(refused(&refusal)),
+        Err(refusal) => {
+            let mut state = shared.lock();
+            let now = state.server_us().div_euclid(1000);
+            let mut response = refused(&refusal, now);
+            weight(response.headers_mut(), state.limits.weight_used(request.ip, now));
+            return Some(response);
+        }
     };
+    let now = shared.lock().server_us().div_euclid(1000);
     if reply.delay_ms > 0 {
         tokio::time::sleep(std::time::Duration::from_millis(reply.delay_ms)).await;
     }
     let mut response = match &reply.answer {
         Answer::Done(value) => json_response(StatusCode::OK, value),
-        Answer::Refused(refusal) => refused(refusal),
+        Answer::Refused(refusal) => refused(refusal, now),
         Answer::Page(status) => page(*status),
         Answer::Nothing => return None,
     };
     let headers = response.headers_mut();
-    number(headers, "x-mbx-used-weight", reply.weight_used);
-    number(headers, "x-mbx-used-weight-1m", reply.weight_used);
+    weight(headers, reply.weight_used);
     if let Some([second, day]) = reply.order_counts {
         number(headers, "x-mbx-order-count-10s", second);
         number(headers, "x-mbx-order-count-1d", day);
@@ -85,16 +103,23 @@ pub fn bad_unit() -> Refusal {
     Refusal::bad(-1194, "Invalid value for time unit; expected either MICROSECOND or MILLISECOND.")
 }
 
+/// The used weight, which every answer tells.
+fn weight(headers: &mut HeaderMap, used: u64) {
+    number(headers, "x-mbx-used-weight", used);
+    number(headers, "x-mbx-used-weight-1m", used);
+}
+
 fn number(headers: &mut HeaderMap, name: &'static str, value: u64) {
     headers.insert(HeaderName::from_static(name), HeaderValue::from(value));
 }
 
-pub fn refused(refusal: &Refusal) -> HttpResponse {
+/// `now`: the server's clock in ms, from which the time to wait is counted.
+pub fn refused(refusal: &Refusal, now: i64) -> HttpResponse {
     let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::BAD_REQUEST);
     let mut response = json_response(status, &refusal.json());
     if let Some(until) = refusal.retry_at {
         // Rounded up: who waits that long has waited long enough.
-        let seconds = (until - wall_us() / 1000).max(0).saturating_add(999).div_euclid(1000);
+        let seconds = (until - now).max(0).saturating_add(999).div_euclid(1000);
         response.headers_mut().insert("retry-after", HeaderValue::from(seconds));
     }
     response

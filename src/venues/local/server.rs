@@ -113,9 +113,10 @@ impl Server {
                 .map(|names| Room::Streams { names: names.to_owned(), is_combined: false }),
         };
         if let Some(room) = socket {
+            let now = self.shared.lock().server_us().div_euclid(1000);
             return Ok(self
                 .upgrade(&mut request, room, &query, ip)
-                .unwrap_or_else(|refusal| rest::refused(&refusal)));
+                .unwrap_or_else(|refusal| rest::refused(&refusal, now)));
         }
         let method = request.method().clone();
         let headers = request.headers().clone();

@@ -71,9 +71,11 @@ pub async fn serve(
     let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
     let Line { id, frames, cut } = line;
     tokio::select! {
-        () = talk(socket, frames, conversation, pace) => {}
+        // First, so that one that is cut off is never told goodbye instead.
+        biased;
         // A sender that is only gone lets what still waits be sent.
         Ok(()) = cut => {}
+        () = talk(socket, frames, conversation, pace) => {}
     }
     close(&shared, id);
 }

@@ -37,7 +37,7 @@ pub fn symbol(rules: &SymbolRules) -> Value {
         "filters": filters(&rules.filters),
         "permissions": [],
         "permissionSets": [[PERMISSION]],
-        "defaultSelfTradePreventionMode": "EXPIRE_MAKER",
+        "defaultSelfTradePreventionMode": SelfTradePrevention::None.name(),
         "allowedSelfTradePreventionModes": prevention,
     })
 }

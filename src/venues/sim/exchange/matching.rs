@@ -201,11 +201,11 @@ impl Exchange {
         };
         let planned: Decimal = plan.iter().map(|(_, quantity)| *quantity).sum();
         let whole = planned >= order.remaining();
-        if tif == TimeInForce::Fok && !is_market && !whole {
-            return self.expire(account, id, ExpiryReason::UnfilledFok, "NONE", now);
-        }
         if can_match {
             self.accounts[account.0].liquidity = None;
+        }
+        if tif == TimeInForce::Fok && !is_market && !whole {
+            return self.expire(account, id, ExpiryReason::UnfilledFok, "NONE", now);
         }
         for (price, quantity) in plan {
             if self.execute(account, id, price, quantity, false, now).is_err() {
