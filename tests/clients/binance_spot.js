@@ -118,7 +118,9 @@ async function webSocketApi() {
   await c.disconnect();
   const d = await spot(ED25519_KEY, undefined, ed25519Pem()).websocketAPI.connect();
   await check("session: logon, order, logout", async () => {
-    equal((await data(d.sessionLogon())).apiKey, ED25519_KEY);
+    // One answer for each of its connections.
+    const [logon] = [await d.sessionLogon()].flat();
+    equal(logon.data.apiKey, ED25519_KEY);
     equal((await data(d.orderPlace(MARKET))).status, "FILLED");
     await d.sessionStatus();
     await d.sessionLogout();

@@ -212,16 +212,16 @@ async def websocket_api():
     with check("WS API: market data"):
         await c.ping()
         assert (await c.time()).data().result.server_time
-        # Its models of this answer, of the ticker and of myFilters have no room for the result.
+        # Its models of this answer, of tickers and of myFilters have no room for the result.
         assert (await c.exchange_info(symbol=SYMBOL)).data().rate_limits
         assert (await c.depth(symbol=SYMBOL)).data().result.bids
         equal(len((await c.klines(symbol=SYMBOL, interval="1m", limit=7)).data().result), 7)
         equal(len((await c.ui_klines(symbol=SYMBOL, interval="1m", limit=7)).data().result), 7)
         for call in (c.trades_recent, c.trades_historical, c.trades_aggregate):
             equal(len((await call(symbol=SYMBOL, limit=4)).data().result), 4)
-        for call in (c.ticker24hr, c.ticker_book, c.ticker_price, c.ticker_trading_day, c.avg_price):
+        for call in (c.ticker, c.ticker24hr, c.ticker_book, c.ticker_price, c.ticker_trading_day, c.avg_price):
             answer = await call(symbol=SYMBOL)
-            assert answer.data().result and answer.rate_limits, answer
+            assert answer.data() and answer.rate_limits, answer
         await c.execution_rules(symbol=SYMBOL)
     with check("WS API: account"):
         assert (await c.account_status()).data().result.balances

@@ -198,15 +198,8 @@ impl State {
     fn tell_depth(&mut self, name: &str, symbol: usize, now: i64) {
         let after = self.market.depth(symbol, BOOK_LEVELS);
         let Some(stream) = self.hub.stream_mut(name) else { return };
-        let nothing = Depth { last_update_id: after.last_update_id, bids: Vec::new(), asks: Vec::new() };
-        let (before, first) = match stream.depth.replace(Box::new(after.clone())) {
-            // The whole book at once, as one update.
-            None => (nothing, after.last_update_id),
-            Some(before) => {
-                let first = before.last_update_id.saturating_add(1);
-                (*before, first)
-            }
-        };
+        let Some(before) = stream.depth.replace(Box::new(after.clone())) else { return };
+        let first = before.last_update_id.saturating_add(1);
         if first > after.last_update_id {
             return;
         }

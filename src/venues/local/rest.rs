@@ -28,8 +28,20 @@ pub struct HttpRequest {
     pub ip: IpAddr,
 }
 
+/// What clients of several markets ask for as they start: there is nothing in any of them, but they can go on.
+const OTHER_MARKETS: [(&str, fn() -> Value); 5] = [
+    ("/sapi/v1/capital/config/getall", || json!([])),
+    ("/sapi/v1/margin/allPairs", || json!([])),
+    ("/sapi/v1/margin/isolated/allPairs", || json!([])),
+    ("/fapi/v1/exchangeInfo", || json!({ "timezone": "UTC", "rateLimits": [], "assets": [], "symbols": [] })),
+    ("/dapi/v1/exchangeInfo", || json!({ "timezone": "UTC", "rateLimits": [], "symbols": [] })),
+];
+
 /// What is sent back. `None`: the connection is to be closed without an answer.
 pub async fn answer(shared: &Shared, request: HttpRequest) -> Option<HttpResponse> {
+    if let Some((_, nothing)) = OTHER_MARKETS.iter().find(|(path, _)| *path == request.path) {
+        return Some(json_response(StatusCode::OK, &nothing()));
+    }
     let (reply, unit) = match reply(shared, &request) {
         Ok(reply) => reply,
         Err(refusal) => {

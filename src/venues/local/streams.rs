@@ -1,5 +1,6 @@
 //! Market streams: what they are asked, and what they answer. What they tell is in `feed`.
 
+use super::feed::BOOK_LEVELS;
 use super::hub::ConnectionId;
 use super::request::percent_decoded;
 use super::socket::Conversation;
@@ -44,7 +45,17 @@ pub fn listen(state: &mut State, id: ConnectionId, name: &str) -> bool {
         }
         _ => state.market.now(),
     };
-    state.hub.listen(id, name, topic, cursor)
+    if !state.hub.listen(id, name, topic, cursor) {
+        return false;
+    }
+    if let Topic::Depth { symbol, .. } = topic {
+        // Updates begin where the book is now.
+        let book = state.market.depth(symbol, BOOK_LEVELS);
+        if let Some(stream) = state.hub.stream_mut(name) {
+            stream.depth.get_or_insert_with(|| Box::new(book));
+        }
+    }
+    true
 }
 
 fn error(code: u8, message: impl Into<String>, id: &Value) -> Value {

@@ -108,7 +108,7 @@ impl Topic {
             "ticker_1d" => Topic::Ticker { symbol, span: Span::D1 },
             "avgPrice" => Topic::AveragePrice { symbol },
             "referencePrice" => Topic::ReferencePrice { symbol },
-            "depth" => Topic::Depth { symbol, is_fast: false },
+            "depth" | "depth@1000ms" => Topic::Depth { symbol, is_fast: false },
             "depth@100ms" => Topic::Depth { symbol, is_fast: true },
             kind => Topic::with_argument(symbol, kind).unwrap_or(Topic::Silent),
         }
@@ -123,7 +123,8 @@ impl Topic {
         let levels = kind.strip_prefix("depth")?;
         let (levels, is_fast) = match levels.strip_suffix("@100ms") {
             Some(levels) => (levels, true),
-            None => (levels, false),
+            // As some clients write the usual pace.
+            None => (levels.strip_suffix("@1000ms").unwrap_or(levels), false),
         };
         let levels = [5, 10, 20].into_iter().find(|known| known.to_string() == levels)?;
         Some(Topic::PartialDepth { symbol, levels, is_fast })
@@ -175,6 +176,8 @@ mod tests {
             ("nosuch@trade", Topic::Silent),
             ("btcusdt@depth5@100ms", Topic::PartialDepth { symbol: 0, levels: 5, is_fast: true }),
             ("btcusdt@depth20", Topic::PartialDepth { symbol: 0, levels: 20, is_fast: false }),
+            ("btcusdt@depth10@1000ms", Topic::PartialDepth { symbol: 0, levels: 10, is_fast: false }),
+            ("btcusdt@depth@1000ms", Topic::Depth { symbol: 0, is_fast: false }),
             ("btcusdt@depth7", Topic::Silent),
             ("btcusdt@depth@100ms", Topic::Depth { symbol: 0, is_fast: true }),
             ("!miniTicker@arr@1000ms", Topic::AllMiniTickers),
