@@ -132,16 +132,54 @@ struct Context {
 
 /// Requests of REST that need no key.
 const PUBLIC: [&str; 21] = [
-    "ping", "time", "exchangeInfo", "klines", "uiKlines", "depth", "trades", "historicalTrades", "aggTrades",
-    "avgPrice", "ticker", "ticker/price", "ticker/bookTicker", "ticker/24hr", "ticker/tradingDay",
-    "executionRules", "referencePrice", "referencePrice/calculation", "nothing", "userDataStream", "",
+    "ping",
+    "time",
+    "exchangeInfo",
+    "klines",
+    "uiKlines",
+    "depth",
+    "trades",
+    "historicalTrades",
+    "aggTrades",
+    "avgPrice",
+    "ticker",
+    "ticker/price",
+    "ticker/bookTicker",
+    "ticker/24hr",
+    "ticker/tradingDay",
+    "executionRules",
+    "referencePrice",
+    "referencePrice/calculation",
+    "nothing",
+    "userDataStream",
+    "",
 ];
 /// Methods of the WebSocket API that need none.
 const PUBLIC_METHODS: [&str; 25] = [
-    "ping", "time", "exchangeInfo", "executionRules", "depth", "trades.recent", "trades.historical",
-    "trades.aggregate", "klines", "uiKlines", "avgPrice", "ticker", "ticker.24hr", "ticker.price", "ticker.book",
-    "ticker.tradingDay", "referencePrice", "referencePrice.calculation", "session.status", "session.logout",
-    "session.subscriptions", "userDataStream.subscribe", "userDataStream.unsubscribe", "nothing",
+    "ping",
+    "time",
+    "exchangeInfo",
+    "executionRules",
+    "depth",
+    "trades.recent",
+    "trades.historical",
+    "trades.aggregate",
+    "klines",
+    "uiKlines",
+    "avgPrice",
+    "ticker",
+    "ticker.24hr",
+    "ticker.price",
+    "ticker.book",
+    "ticker.tradingDay",
+    "referencePrice",
+    "referencePrice.calculation",
+    "session.status",
+    "session.logout",
+    "session.subscriptions",
+    "userDataStream.subscribe",
+    "userDataStream.unsubscribe",
+    "nothing",
     "userDataStream.start",
 ];
 
@@ -247,7 +285,9 @@ impl Context {
         let (first, others) = rest.split_once(' ').unwrap_or((rest, ""));
         match verb {
             "WITH" => {}
-            "GET" | "POST" | "PUT" | "DELETE" | "PATCH" | "HEAD" | "OPTIONS" => self.rest(verb, first, others).await,
+            "GET" | "POST" | "PUT" | "DELETE" | "PATCH" | "HEAD" | "OPTIONS" => {
+                self.rest(verb, first, others).await
+            }
             "CONTROL" => {
                 let (path, body) = others.split_once(' ').unwrap_or((others, ""));
                 let target = format!("/control/{path}");
@@ -324,7 +364,9 @@ impl Context {
                         Some(frame) => frame,
                         None => match tokio::time::timeout(super::client::PATIENCE, open.line.next()).await {
                             Ok(frame) => frame,
-                            Err(_) => return self.fault(step.line, format!("no such frame; the last was {last}")),
+                            Err(_) => {
+                                return self.fault(step.line, format!("no such frame; the last was {last}"));
+                            }
                         },
                     };
                     let value = json_of(&frame);
@@ -332,7 +374,8 @@ impl Context {
                         return;
                     }
                     if matches!(frame, Frame::Closed(..)) {
-                        return self.fault(step.line, format!("closed before such a frame; the last was {last}"));
+                        return self
+                            .fault(step.line, format!("closed before such a frame; the last was {last}"));
                     }
                     last = value.to_string();
                 }
@@ -495,7 +538,8 @@ impl Context {
             (true, 200) => &answer.body["result"],
             (true, _) => &answer.body["error"],
         };
-        let json = |text: &str| serde_json::from_str::<Value>(text).map_err(|error| format!("{text}: {error}"));
+        let json =
+            |text: &str| serde_json::from_str::<Value>(text).map_err(|error| format!("{text}: {error}"));
         match word {
             "header" => {
                 let (name, value) = rest.split_once(' ').unwrap_or((rest, ""));
@@ -524,12 +568,12 @@ impl Context {
             },
             "at" => {
                 let (pointer, pattern) = rest.split_once(' ').ok_or("write a pointer and a pattern")?;
-                let value = body.pointer(pointer).ok_or_else(|| format!("nothing at {pointer} of {}", shown()))?;
+                let value =
+                    body.pointer(pointer).ok_or_else(|| format!("nothing at {pointer} of {}", shown()))?;
                 mismatch(&json(pattern)?, value).map_or(Ok(()), |fault| Err(format!("{pointer}: {fault}")))
             }
-            "whole" => {
-                mismatch(&json(rest)?, &answer.body).map_or(Ok(()), |fault| Err(format!("{fault}, in {}", shown())))
-            }
+            "whole" => mismatch(&json(rest)?, &answer.body)
+                .map_or(Ok(()), |fault| Err(format!("{fault}, in {}", shown()))),
             status => {
                 let expected: u16 = status.parse().map_err(|_| format!("there is no check {status}"))?;
                 if answer.status != expected {
@@ -539,12 +583,14 @@ impl Context {
                 if rest.is_empty() {
                     Ok(())
                 } else if let Ok(code) = code.parse::<i64>() {
-                    match body["code"] == json!(code) && (message.is_empty() || body["msg"] == json!(message)) {
+                    match body["code"] == json!(code) && (message.is_empty() || body["msg"] == json!(message))
+                    {
                         true => Ok(()),
                         false => Err(format!("expected {check}, got {}", shown())),
                     }
                 } else {
-                    mismatch(&json(rest)?, body).map_or(Ok(()), |fault| Err(format!("{fault}, in {}", shown())))
+                    mismatch(&json(rest)?, body)
+                        .map_or(Ok(()), |fault| Err(format!("{fault}, in {}", shown())))
                 }
             }
         }
