@@ -7,9 +7,10 @@
 //! | L0 | [`model`] | the nouns: candles, orders, fills, trades, time, money |
 //! | L1 | [`indicators`] | streaming indicators and their registry |
 //! | L2 | [`engine`] | the core: events in, commands out; the deciders and the loop over candles |
-//! | L3 | [`script`], [`venues`] | strategies as Rhai scripts; where orders go |
+//! | L3 | [`script`], [`venues`] | strategies as Rhai scripts; where orders go: simulated, local, Binance |
 //! | L4 | [`backtest`], [`job`], [`data`], [`config`], [`report`] | engine + venue → result; files in, pages out |
 //! | L4 | [`optimize`], [`forward_test`] | many results: the best parameters, and what became of them |
+//! | L4 | [`doctor`] | whether this machine would trade |
 //! | L5 | [`cli`] | one file per verb |
 //!
 //! Invariants, each kept by a test:
@@ -17,6 +18,7 @@
 //!   `report::metrics`) knows no clock, randomness, environment, file, socket or thread.
 //! - The same inputs give byte-identical output, whatever the number of threads.
 //! - A script cannot name a candle to come, and what it asks for in a call that fails does not happen.
+//! - An order is sent once: what is not known to be refused is asked for, never sent again.
 //! - Only the risk manager makes an [`engine::Approved`] request, and only that becomes an order.
 //!
 //! Deliberately absent: a second decision loop for live trading, and an `is_live` flag.
@@ -25,6 +27,7 @@ pub mod backtest;
 pub mod cli;
 pub mod config;
 pub mod data;
+pub mod doctor;
 pub mod engine;
 pub mod forward_test;
 pub mod indicators;

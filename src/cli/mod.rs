@@ -3,7 +3,9 @@
 mod api;
 mod arguments;
 mod check;
+mod doctor;
 mod exchange;
+mod fetch;
 mod forward_test;
 mod new;
 mod optimize;
@@ -31,11 +33,13 @@ pub enum Exit {
     Script = 3,
     /// The candle file cannot be used.
     Data = 4,
+    /// `mista doctor` found a problem.
+    Unfit = 5,
     /// Ctrl-C, or asked to end, before it was done.
     Stopped = 130,
 }
 
-/// An error as the command line shows it.
+/// An error as the command line shows it. An empty message: everything has been said.
 #[derive(Debug, Clone)]
 pub struct Failure {
     pub exit: Exit,
@@ -103,7 +107,7 @@ impl From<crate::engine::StrategyFault> for Failure {
     name = "mista",
     version,
     about = "Backtest and trade strategies written as small Rhai scripts, through one engine.",
-    after_help = "Start with:  mista run strategies/breakout.rhai\n\nExit codes: 0 done, 1 failed, 2 wrong flag, config or parameter, 3 script error, 4 unusable candles, 130 stopped.",
+    after_help = "Start with:  mista run strategies/breakout.rhai\n\nExit codes: 0 done, 1 failed, 2 wrong flag, config or parameter, 3 script error, 4 unusable candles, 5 a problem that doctor found, 130 stopped.",
     max_term_width = 100
 )]
 struct Arguments {
@@ -132,6 +136,10 @@ enum Verb {
     Api(api::ApiArguments),
     /// Run an exchange on this machine: candles replayed over Binance's protocol, with play money
     Exchange(Box<exchange::ExchangeArguments>),
+    /// Would this machine trade? Network, clock, key, symbol, money, disk, config, scripts: a line each
+    Doctor(Box<doctor::DoctorArguments>),
+    /// Download candles, or read the exchange's dumps, into candle files
+    Fetch(fetch::FetchArguments),
     /// Write indicators as columns of a CSV file
     Series(series::SeriesArguments),
 }
@@ -182,12 +190,16 @@ fn arguments_to_exit() -> ExitCode {
         Verb::Verify(arguments) => verify::verify(&arguments),
         Verb::Api(arguments) => api::api(&arguments),
         Verb::Exchange(arguments) => exchange::exchange(&arguments),
+        Verb::Doctor(arguments) => doctor::doctor(&arguments),
+        Verb::Fetch(arguments) => fetch::fetch(&arguments),
         Verb::Series(arguments) => series::series(&arguments),
     };
     match result {
         Ok(()) => ExitCode::from(Exit::Ok as u8),
         Err(failure) => {
-            complain(&with_prefix(&failure.message));
+            if !failure.message.is_empty() {
+                complain(&with_prefix(&failure.message));
+            }
             ExitCode::from(failure.exit as u8)
         }
     }

@@ -8,5 +8,5 @@ mod raw;
 mod settings;
 
 pub use grid::{GridFile, RawAxis, RawGrid};
-pub use raw::{RawBacktest, RawInstrument};
+pub use raw::{RawBacktest, RawInstrument, check_yaml};
 pub use settings::{BacktestRunConfig, ConfigError, Overrides, parse_date, parse_size};

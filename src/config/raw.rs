@@ -84,6 +84,11 @@ pub fn load_parameters(path: &Path) -> Result<(Mapping, String), ConfigError> {
     }
 }
 
+/// Whether a file is YAML at all, whatever it is for.
+pub fn check_yaml(path: &Path) -> Result<(), ConfigError> {
+    serde_yaml::from_str::<Value>(&read(path)?).map(|_| ()).map_err(|error| ConfigError::yaml(path, &error))
+}
+
 pub(super) fn read(path: &Path) -> Result<String, ConfigError> {
     std::fs::read_to_string(path).map_err(|error| ConfigError::read(path, &error))
 }

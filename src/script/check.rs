@@ -77,7 +77,9 @@ impl ScriptError {
 impl ScriptError {
     /// What is wrong first, in one line.
     pub fn in_line(&self) -> String {
-        self.diagnostics.first().map(Diagnostic::in_line).unwrap_or_default()
+        // Warnings may stand before it.
+        let error = self.diagnostics.iter().find(|it| it.is_error()).or(self.diagnostics.first());
+        error.map(Diagnostic::in_line).unwrap_or_default()
     }
 }
 

@@ -165,7 +165,12 @@ impl Playground {
 
     /// Runs the binary with arguments that are separated by spaces.
     pub fn mista(&self, arguments: &str) -> Said {
-        let output = self.command(arguments).output().unwrap();
+        self.mista_with(arguments, &[])
+    }
+
+    /// The same with variables in its environment.
+    pub fn mista_with(&self, arguments: &str, variables: &[(&str, &str)]) -> Said {
+        let output = self.command(arguments).envs(variables.iter().copied()).output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         let (out, err) = (text(output.stdout), text(output.stderr));
         let exit = output.status.code().unwrap_or_else(|| panic!("killed: {out}{err}"));
@@ -187,6 +192,9 @@ impl Playground {
             .env_remove("COLUMNS")
             .env_remove("CLICOLOR_FORCE")
             .env_remove("RAYON_NUM_THREADS")
+            .env_remove("MISTA_API_KEY")
+            .env_remove("MISTA_API_SECRET")
+            .env_remove("MISTA_API_PRIVATE_KEY_FILE")
             .env("NO_COLOR", "1");
         command
     }

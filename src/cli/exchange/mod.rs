@@ -6,9 +6,10 @@ use super::{Exit, Failure, complain, print};
 use crate::config::parse_date;
 use crate::data::{LoadOptions, LoadedSeries, load_series, symbol_of};
 use crate::job::BUNDLED;
-use crate::model::{Interval, iso, iso_date};
+use crate::model::{DAY_MS, HOUR_MS, Interval, iso, iso_date};
 use crate::venues::local::accounts::{AccountConfig, Credential, default_accounts, flat_rates};
 use crate::venues::local::listing::{grid, split, usual_rules};
+use crate::venues::local::market::Series;
 use crate::venues::local::pace::Speed;
 use crate::venues::local::{Handle, Listing, LocalConfig, LocalExchange, StartError};
 use crate::venues::rules::ExchangeFilters;
@@ -38,15 +39,19 @@ pub struct ExchangeArguments {
     /// Address to listen on. Whoever can reach it can trade, and move the market
     #[arg(long, value_name = "IP", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     host: IpAddr,
-    /// Seconds of the market in a second, or max: as fast as its clients read
+    /// Seconds of the market in a second, or max: as fast as its clients read, and not at all without any
     #[arg(long, default_value = "60")]
     speed: Speed,
     /// Start with the market standing still
     #[arg(long)]
     pause: bool,
-    /// Where the market begins: a date, first, or last [default: after 4/5 of the candles]
+    /// Where the market begins, and candles keep their dates: a date, first, or last [default: after 4/5 of the
+    /// candles, which are dated as if that were now]
     #[arg(long, value_name = "DATE|first|last", value_parser = parse_start)]
     start: Option<Start>,
+    /// With --start: date the candles as if the market began now all the same
+    #[arg(long)]
+    today: bool,
     /// Where it ends (ISO, UTC, exclusive) [default: with the last candle]
     #[arg(long, value_name = "DATE", value_parser = parse_date)]
     end: Option<i64>,
@@ -76,10 +81,17 @@ pub struct ExchangeArguments {
     json: bool,
 }
 
+impl ExchangeArguments {
+    /// Whoever names no date has no use for the file's: clients ask for candles by the clock on the wall.
+    fn is_today(&self) -> bool {
+        self.today || (self.start.is_none() && self.end.is_none())
+    }
+}
+
 const EXAMPLES: &str = "Examples:
   mista exchange
   mista exchange --data data/5m/BTCUSDT_5m.csv --data data/5m/ETHUSDT_5m.csv --speed 300
-  mista exchange --pause --start 2023-06-01      then move it by hand:
+  mista exchange --pause --start 2023-06-01      then the candles' own dates; moved by hand:
   curl -d '{\"candles\": 1}' localhost:9080/control/step
   curl -d '{\"fault\": \"unknown_outcome\"}' localhost:9080/control/fault
   curl localhost:9080/control/state
@@ -132,9 +144,16 @@ fn parse_balance(text: &str) -> Result<(String, Decimal), String> {
 }
 
 pub fn exchange(arguments: &ExchangeArguments) -> Result<(), Failure> {
-    let loaded = load(arguments)?;
+    let mut loaded = load(arguments)?;
+    let mut start = start(arguments, &loaded)?;
+    let mut end = arguments.end;
+    if arguments.is_today() {
+        let shift;
+        (start, shift) = move_to_today(&mut loaded, start);
+        end = end.map(|end| end.saturating_add(shift));
+    }
     let ranges: Vec<Value> = loaded.iter().map(range).collect();
-    let config = config(arguments, loaded)?;
+    let config = config(arguments, loaded, start, end)?;
     let accounts = config.accounts.clone();
     let failed = |error: std::io::Error| Failure::new(Exit::Failed, format!("cannot start: {error}"));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(failed)?;
@@ -236,9 +255,13 @@ fn load(arguments: &ExchangeArguments) -> Result<Vec<LoadedSeries>, Failure> {
     Ok(loaded)
 }
 
-fn config(arguments: &ExchangeArguments, loaded: Vec<LoadedSeries>) -> Result<LocalConfig, Failure> {
+fn config(
+    arguments: &ExchangeArguments,
+    loaded: Vec<LoadedSeries>,
+    start: i64,
+    end: Option<i64>,
+) -> Result<LocalConfig, Failure> {
     let rules_file = arguments.rules.as_deref().map(RulesFile::load).transpose()?;
-    let start = start(arguments, &loaded)?;
     let mut listings = Vec::new();
     for LoadedSeries { series, .. } in loaded {
         let symbol = series.symbol().to_owned();
@@ -275,7 +298,7 @@ fn config(arguments: &ExchangeArguments, loaded: Vec<LoadedSeries>) -> Result<Lo
         slippage_bps: arguments.slippage_bps,
         filters: ExchangeFilters::default(),
         start,
-        end: arguments.end,
+        end,
         speed: arguments.speed,
         is_paused: arguments.pause,
         limits_factor: arguments.limits,
@@ -330,6 +353,27 @@ fn start(arguments: &ExchangeArguments, loaded: &[LoadedSeries]) -> Result<i64, 
             Ok(times.get(row).copied().unwrap_or(last).min(last))
         }
     }
+}
+
+/// Moves the candles so that the market's time is the wall clock's, and the start on to there: by threes of weeks, so
+/// that klines of 3 days and of weeks open where they did, or by less where so much is not left of the candles.
+/// Returns the start, and how far they were moved.
+fn move_to_today(loaded: &mut [LoadedSeries], start: i64) -> (i64, i64) {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let now = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
+    let left = loaded.iter().map(|it| first_and_last(it).1).min().unwrap_or(start).saturating_sub(start);
+    let longest = loaded.iter().map(|it| it.series.interval().ms()).max().unwrap_or(DAY_MS);
+    // Twice over, so that some of the market is still to come.
+    let units = [21 * DAY_MS, 7 * DAY_MS, DAY_MS, HOUR_MS.max(longest)];
+    let unit = units.into_iter().find(|unit| unit.saturating_mul(2) <= left).unwrap_or(longest);
+    let shift = now.saturating_sub(start).div_euclid(unit) * unit;
+    for one in loaded.iter_mut() {
+        let nothing = Series::new("", one.series.interval());
+        one.series = std::mem::replace(&mut one.series, nothing).shifted(shift);
+    }
+    let times = loaded.first().map(|it| it.series.open_times()).unwrap_or_default();
+    let row = times.partition_point(|open| *open <= now).saturating_sub(1);
+    (times.get(row).copied().unwrap_or(now), shift)
 }
 
 fn range(loaded: &LoadedSeries) -> Value {
@@ -399,7 +443,12 @@ async fn announcement(
     }
     let pace =
         if arguments.pause { "stands still".to_owned() } else { format!("runs at {}×", arguments.speed) };
-    let _ = writeln!(text, "The market is at {} and {pace}.\n", word(&state["market_time_iso"]));
+    let _ = writeln!(text, "The market is at {} and {pace}.", word(&state["market_time_iso"]));
+    if arguments.is_today() {
+        let _ =
+            writeln!(text, "The candles are dated as if that were now; with --start they keep their dates.");
+    }
+    text.push('\n');
     match (is_built_in, accounts) {
         (true, _) => {
             let _ =

@@ -2,7 +2,7 @@
 
 use super::budget::{Budget, Cost, Priority, Ticket, Used};
 use super::clock::Clock;
-use super::wire::RateLimit;
+use super::wire::{LimitKind, RateLimit};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -29,6 +29,18 @@ impl Limits {
     /// Takes over what the exchange tells.
     pub fn set(&self, limits: &[RateLimit]) {
         self.with(|budget| budget.set_limits(limits));
+    }
+
+    /// How much of a limit is used in the window that is running; `None` where there is no such limit.
+    pub fn used(&self, kind: LimitKind, interval_ms: i64) -> Option<u64> {
+        let now_ms = self.clock.now_ms();
+        self.with(|budget| budget.used(now_ms, kind, interval_ms))
+    }
+
+    /// What is used of the limit on weight in the shortest window there is one for, and that limit.
+    pub fn weight(&self) -> Option<(u64, u64)> {
+        let now_ms = self.clock.now_ms();
+        self.with(|budget| budget.weight(now_ms))
     }
 
     pub(super) fn with<T>(&self, f: impl FnOnce(&mut Budget) -> T) -> T {

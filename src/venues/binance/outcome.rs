@@ -337,15 +337,17 @@ pub fn of_read<T>(
     } else {
         of_failure::<()>(&answer)
     };
+    let coded = parse::api_error(&answer.body).is_some();
+    let message = excerpt(&answer.body);
     Err(match failure {
         Outcome::Refused(refusal) => ReadError::Refused(refusal),
-        Outcome::Unknown(_) | Outcome::Accepted(()) if status == 408 || !(300..500).contains(&status) => {
-            ReadError::Server { status, message: excerpt(&answer.body) }
+        // A redirection or a strange refusal without a word of the exchange stays what it is.
+        Outcome::Unknown(_) | Outcome::Accepted(())
+            if !coded && status != 408 && (300..500).contains(&status) =>
+        {
+            ReadError::Refused(Refusal::new(RefusalKind::Other, format!("HTTP status {status}: {message}")))
         }
-        Outcome::Unknown(_) | Outcome::Accepted(()) => ReadError::Refused(Refusal::new(
-            RefusalKind::Other,
-            format!("HTTP status {status}: {}", excerpt(&answer.body)),
-        )),
+        Outcome::Unknown(_) | Outcome::Accepted(()) => ReadError::Server { status, message },
     })
 }
 

@@ -5,7 +5,6 @@ use super::wire::Word;
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
-use std::str::FromStr;
 
 /// Characters of a body that an error shows.
 const EXCERPT: usize = 160;
@@ -136,9 +135,8 @@ pub(super) fn decimal(value: &Value) -> Read<Decimal> {
         }
         other => return Err(expected("a decimal number as a text", other)),
     };
-    // A tolerated number may come in exponent form, a text may not.
-    Decimal::from_str(&text)
-        .or_else(|error| if value.is_number() { Decimal::from_scientific(&text) } else { Err(error) })
+    Decimal::from_str_exact(&text)
+        .or_else(|_| Decimal::from_scientific(&text))
         .map_err(|_| Fault::new(format!("{} is not a decimal number of at most 28 digits", quoted(&text))))
 }
 

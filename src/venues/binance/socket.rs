@@ -190,6 +190,12 @@ impl Socket {
         sent.map_err(|_| "writing is stuck".to_owned())?.map_err(|error| chain(&error))
     }
 
+    /// Says goodbye; what is still on its way comes out of [`Socket::next`] until the other side does too.
+    pub async fn say_goodbye(&mut self) {
+        // Where not even that can be said there is nothing more to come.
+        let _ = timeout(Duration::from_secs(1), self.socket.close(None)).await;
+    }
+
     /// Says goodbye, and hands over what was still on its way, within `limit`.
     pub async fn finish(mut self, limit: Duration) -> Vec<Vec<u8>> {
         let (mut last, mut bytes_left) = (Vec::new(), LAST_MAX);

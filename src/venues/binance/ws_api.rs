@@ -483,6 +483,14 @@ struct Keeper {
     generation: u64,
 }
 
+/// A connection that another has taken over from: answers on their way still come on it.
+struct Old {
+    line: Line,
+    /// When it is not waited for any longer.
+    ends: Instant,
+    closing: bool,
+}
+
 /// Nobody listens any more.
 struct Closed;
 
@@ -554,7 +562,7 @@ impl Keeper {
     /// Serves a connection, and those that take over from it, until one is lost: why, and when it was opened.
     async fn serve(&mut self, live: Live) -> Result<(String, Instant), Closed> {
         let mut line = Line { socket: live.socket, pending: HashMap::new() };
-        let mut old: Option<(Line, Instant)> = None;
+        let mut old: Option<Old> = None;
         let mut opening: Option<Opening> = None;
         let mut rotate_at = self.opener.dialer.rotation();
         if let Some(reason) = self.begin(&mut line, live.held).await? {
@@ -563,12 +571,8 @@ impl Keeper {
             return Ok((reason, opened));
         }
         let reason = loop {
-            let old_ends = old.as_ref().map_or_else(Instant::now, |(_, ends)| *ends);
-            if old.as_ref().is_some_and(|(line, _)| line.pending.is_empty())
-                || (old.is_some() && old_ends <= Instant::now())
-            {
-                self.retire(&mut old).await?;
-            }
+            wind_down(&mut old).await;
+            let old_ends = old.as_ref().map_or_else(Instant::now, |old| old.ends);
             tokio::select! {
                 frame = line.socket.next() => match frame {
                     Ok(frame) => {
@@ -581,14 +585,15 @@ impl Keeper {
                     }
                     Err(reason) => break reason,
                 },
-                frame = next_of_line(&mut old) => match (frame, &mut old) {
-                    (Ok(frame), Some((line, _))) => {
+                frame = next_of_old(&mut old) => match (frame, &mut old) {
+                    (Ok(frame), Some(old)) => {
                         // What the old one says of its own end is no news.
-                        self.hear(&frame, line).await?;
+                        self.hear(&frame, &mut old.line).await?;
+                        old.line.socket.was_busy();
                     }
                     (Err(reason), _) => {
-                        if let Some((line, _)) = old.take() {
-                            line.lose(&reason);
+                        if let Some(old) = old.take() {
+                            old.line.lose(&reason);
                         }
                     }
                     (Ok(_), None) => {}
@@ -603,7 +608,8 @@ impl Keeper {
                         Ok(live) => {
                             let new = Line { socket: live.socket, pending: HashMap::new() };
                             let ends = Instant::now() + self.opener.dialer.settings.answer_timeout;
-                            old = Some((std::mem::replace(&mut line, new), ends));
+                            let before = std::mem::replace(&mut line, new);
+                            old = Some(Old { line: before, ends, closing: false });
                             rotate_at = self.opener.dialer.rotation();
                             if let Some(reason) = self.begin(&mut line, live.held).await? {
                                 break reason;
@@ -629,8 +635,8 @@ impl Keeper {
         };
         let opened = line.socket.opened;
         line.lose(&reason);
-        if let Some((line, _)) = old {
-            line.lose(&reason);
+        if let Some(old) = old {
+            old.line.lose(&reason);
         }
         Ok((reason, opened))
     }
@@ -647,18 +653,6 @@ impl Keeper {
         }
         line.socket.was_busy();
         Ok(None)
-    }
-
-    /// Lets an old connection go, with its last events.
-    async fn retire(&mut self, old: &mut Option<(Line, Instant)>) -> Result<(), Closed> {
-        let Some((Line { socket, mut pending }, _)) = old.take() else { return Ok(()) };
-        for frame in socket.finish(FINISH).await {
-            self.sort(&frame, &mut pending).await?;
-        }
-        for (_, reply) in pending {
-            let _ = reply.send(Reply::Lost("no answer before the connection was replaced".to_owned()));
-        }
-        Ok(())
     }
 
     async fn hear(&mut self, frame: &[u8], line: &mut Line) -> Result<Heard, Closed> {
@@ -723,10 +717,23 @@ impl Line {
     }
 }
 
+/// Lets an old connection go once nobody waits for it, or too long: first with a goodbye, then without.
+async fn wind_down(slot: &mut Option<Old>) {
+    let Some(old) = slot else { return };
+    let late = old.ends <= Instant::now();
+    if !old.closing && (late || old.line.pending.is_empty()) {
+        old.closing = true;
+        old.ends = Instant::now() + FINISH;
+        old.line.socket.say_goodbye().await;
+    } else if late && let Some(old) = slot.take() {
+        old.line.lose("no answer before the connection was replaced");
+    }
+}
+
 /// What the old connection brings; never anything, where there is none.
-async fn next_of_line(old: &mut Option<(Line, Instant)>) -> Result<Vec<u8>, String> {
+async fn next_of_old(old: &mut Option<Old>) -> Result<Vec<u8>, String> {
     match old {
-        Some((line, _)) => line.socket.next().await,
+        Some(old) => old.line.socket.next().await,
         None => std::future::pending().await,
     }
 }

@@ -185,6 +185,16 @@ impl State {
         move |unit| ticker_event(span.event(), &text, &ticker, book.as_ref(), now, unit)
     }
 
+    /// Tells of the book as it is now, whatever the pace: before it is given as a whole, so that who continues a copy
+    /// of it by the updates meets no level that came and went between two of them.
+    pub fn tell_depth_now(&mut self, symbol: usize) {
+        let now = self.market.now();
+        let is_depth = |topic: Topic| matches!(topic, Topic::Depth { symbol: own, .. } if own == symbol);
+        for (name, _) in self.names(is_depth) {
+            self.tell_depth(&name, symbol, now);
+        }
+    }
+
     fn tell_depth(&mut self, name: &str, symbol: usize, now: i64) {
         let after = self.market.depth(symbol, BOOK_LEVELS);
         let Some(stream) = self.hub.stream_mut(name) else { return };

@@ -106,7 +106,10 @@ impl Pacer {
 
     pub async fn run(mut self, mut commands: mpsc::Receiver<Command>, mut stop: watch::Receiver<bool>) {
         loop {
-            let is_hurried = self.speed == Speed::Max && !self.is_paused && !self.has_ended;
+            let is_hurried = self.speed == Speed::Max
+                && !self.is_paused
+                && !self.has_ended
+                && self.shared.lock().hub.connections() > 0;
             let wait = if is_hurried { Duration::ZERO } else { TICK };
             tokio::select! {
                 _ = stop.changed() => return,
@@ -164,7 +167,9 @@ impl Pacer {
 
     /// What is due by now at the speed of the market.
     async fn tick(&mut self) {
-        if !self.is_paused && !self.has_ended {
+        // At full speed the readers set the pace: without any, nothing moves.
+        let has_readers = self.speed != Speed::Max || self.shared.lock().hub.connections() > 0;
+        if !self.is_paused && !self.has_ended && has_readers {
             let until = match self.speed {
                 Speed::Max => self.end,
                 Speed::Times(times) => {

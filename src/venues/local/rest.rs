@@ -106,7 +106,8 @@ pub fn refused(refusal: &Refusal, now: i64) -> HttpResponse {
     let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::BAD_REQUEST);
     let mut response = json_response(status, &refusal.json());
     if let Some(until) = refusal.retry_at {
-        let seconds = (until - now + 999).div_euclid(1000).max(1);
+        // Rounded up: who waits that long has waited long enough.
+        let seconds = (until - now).max(0).saturating_add(999).div_euclid(1000);
         response.headers_mut().insert("retry-after", HeaderValue::from(seconds));
     }
     response

@@ -152,6 +152,7 @@ pub const ROUTES: &[Route] = routes! {
     Get "depth" "depth" By(market::depth_weight), Anybody Public "symbol! limit symbolStatus", market::depth;
     Get "trades" "trades.recent" Fixed(25), Anybody Public "symbol! limit", market::trades;
     Get "historicalTrades" "trades.historical" Fixed(25), Anybody Public "symbol! limit fromId", market::trades;
+    Get "historicalBlockTrades" "blockTrades.historical" Fixed(25), Anybody Public "symbol! fromId! limit", account::nothing;
     Get "aggTrades" "trades.aggregate" Fixed(4), Anybody Public "symbol! fromId startTime endTime limit", market::agg_trades;
     Get "avgPrice" "avgPrice" Fixed(2), Anybody Public "symbol!", market::average_price;
     Get "ticker/price" "ticker.price" By(market::price_weight), Anybody Public PRICES, market::ticker_price;

@@ -62,11 +62,10 @@ impl State {
     pub fn flush_events(&mut self) {
         let now = self.server_us() / 1000;
         for event in self.exchange.take_events() {
-            if let AccountEventKind::Execution(report) = &event.kind {
-                if let Some(fill) = report.fill.as_ref().filter(|fill| fill.quantity == report.order.executed)
-                {
-                    self.limits.credit_fill(event.account, fill.is_maker, now);
-                }
+            if let AccountEventKind::Execution(report) = &event.kind
+                && let Some(fill) = report.fill.as_ref().filter(|it| it.quantity == report.order.executed)
+            {
+                self.limits.credit_fill(event.account, fill.is_maker, now);
             }
             let exchange = &self.exchange;
             self.hub.publish_event(event.account, |unit| account_event(exchange, &event, unit));

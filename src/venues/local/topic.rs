@@ -83,7 +83,10 @@ impl Topic {
     /// The topic of a stream's name; a symbol that is not there, or a kind that is not known, is silent.
     pub fn of(name: &str, find: impl Fn(&str) -> Option<usize>) -> Topic {
         match name {
-            "!miniTicker@arr" => return Topic::AllMiniTickers,
+            // The longer names are of old, and clients still use them.
+            "!miniTicker@arr" | "!miniTicker@arr@1000ms" | "!miniTicker@arr@3000ms" => {
+                return Topic::AllMiniTickers;
+            }
             "!ticker_1h@arr" => return Topic::AllTickers { span: Span::H1 },
             "!ticker_4h@arr" => return Topic::AllTickers { span: Span::H4 },
             "!ticker_1d@arr" => return Topic::AllTickers { span: Span::D1 },
@@ -174,6 +177,7 @@ mod tests {
             ("btcusdt@depth20", Topic::PartialDepth { symbol: 0, levels: 20, is_fast: false }),
             ("btcusdt@depth7", Topic::Silent),
             ("btcusdt@depth@100ms", Topic::Depth { symbol: 0, is_fast: true }),
+            ("!miniTicker@arr@1000ms", Topic::AllMiniTickers),
             ("!ticker@arr", Topic::Silent),
             ("0", Topic::Silent),
         ] {

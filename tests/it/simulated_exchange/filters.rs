@@ -1,11 +1,12 @@
 //! A million random orders against random filters. What the exchange says and what the connector's check says
 //! must be what whole-number arithmetic says.
 
-use super::{exchange, rates};
+use super::{exchange, rates, rules};
 use mista::model::Side;
+use mista::venues::binance::request::{OrderFault, OrderRequest};
 use mista::venues::rules::{
-    self, ExchangeFilters, Filters, LotSize, MinNotional, NotionalRange, PercentPrice, PriceFilter,
-    Situation, TrailingDelta,
+    ExchangeFilters, Filters, LotSize, MinNotional, NotionalRange, PercentPrice, PriceFilter, Situation,
+    TrailingDelta,
 };
 use mista::venues::sim::exchange::{NewOrder, SymbolId};
 use mista::venues::words::{OrderType, TimeInForce};
@@ -251,6 +252,7 @@ fn a_million_orders_are_judged_alike() {
     for _ in 0..10_000 {
         let oracle = Oracle::random(&mut random);
         let filters = oracle.filters();
+        let rules = rules(filters);
         let mut exchange = exchange(filters, 10);
         let account = exchange.open_account(rates(10), None);
         exchange.transfer(account, "BTC", decimal(POSITION), 0).unwrap();
@@ -264,8 +266,15 @@ fn a_million_orders_are_judged_alike() {
             let asked = Asked::random(&mut random, &oracle);
             let order = asked.order();
             let expected = oracle.judge(&asked);
-            let said = rules::check(&order.shape(), &filters, &ExchangeFilters::default(), &situation);
-            let connector = said.err().map(|failure| failure.name());
+            let request = OrderRequest {
+                shape: order.shape(),
+                ..OrderRequest::new("BTCUSDT", asked.side, asked.order_type, "mine")
+            };
+            let connector = match request.check(&rules, &ExchangeFilters::default(), &situation) {
+                Ok(_) => None,
+                Err(OrderFault::Filter(failure)) => Some(failure.name()),
+                Err(fault) => panic!("{fault}: {asked:?}"),
+            };
             let told = exchange.test(account, &order).err().filter(|refusal| refusal.code == -1013);
             let told = told.map(|refusal| refusal.message.into_owned());
             let named = expected.map(|name| format!("Filter failure: {name}"));

@@ -98,7 +98,7 @@ pub fn prevented_weight(params: &Params) -> u64 {
     if params.has("orderId") { 20 } else { 2 }
 }
 
-/// Accounts here trade with the market alone: nothing is prevented, and nothing allocated.
+/// Accounts here trade with the market alone: nothing is prevented, nothing allocated, and no block is traded.
 pub fn nothing(call: &mut Call<'_>) -> Answer {
     call.symbol()?;
     Ok(json!([]))

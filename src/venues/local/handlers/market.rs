@@ -123,6 +123,7 @@ pub fn depth(call: &mut Call<'_>) -> Answer {
     let symbol = call.symbol()?;
     chosen(call)?;
     let limit = call.params.limit(100, 5000)?.min(BOOK_LEVELS);
+    call.state.tell_depth_now(symbol.0);
     Ok(render::depth(&call.state.market.depth(symbol.0, limit)))
 }
 

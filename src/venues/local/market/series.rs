@@ -186,6 +186,12 @@ impl Series {
         Series { interval, ..self }
     }
 
+    /// The same candles at another time, `ms` later.
+    pub fn shifted(mut self, ms: i64) -> Series {
+        self.open_time.iter_mut().for_each(|time| *time = time.saturating_add(ms));
+        self
+    }
+
     pub fn len(&self) -> usize {
         self.open_time.len()
     }

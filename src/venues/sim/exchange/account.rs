@@ -31,7 +31,10 @@ pub(super) struct Account {
     touched: BTreeSet<Arc<str>>,
 }
 
-/// What an order pays with was not there.
+/// No balance is above this, so that a few of them can be added.
+const BALANCE_MAX: Decimal = Decimal::from_parts(0, 0, 1 << 28, false, 0);
+
+/// What an order pays with was not there, or what it receives is more than can be kept.
 pub(super) struct Insufficient;
 
 impl From<Insufficient> for Rejection {
@@ -67,7 +70,8 @@ impl Account {
     pub fn credit(&mut self, asset: &Arc<str>, delta: Decimal) -> Result<(), Insufficient> {
         let balance = self.balances.entry(asset.clone()).or_default();
         let free = balance.free.checked_add(delta).ok_or(Insufficient)?;
-        if free.is_sign_negative() && !free.is_zero() {
+        let too_much = delta > Decimal::ZERO && free > BALANCE_MAX;
+        if (free.is_sign_negative() && !free.is_zero()) || too_much {
             return Err(Insufficient);
         }
         balance.free = free;

@@ -584,6 +584,11 @@ fn refusals_have_the_code_and_words_of_the_protocol() {
         (bench.order(Buy, Market, "1", "99", ""), -1106, "Parameter 'price' sent when not required."),
         (bench.order(Buy, Limit, "0", "99", ""), -1013, "Invalid quantity."),
         (
+            bench.order(Buy, Limit, "79228162514264337593543950335", "99", ""),
+            -1108,
+            "Parameter 'quantity' overflowed.",
+        ),
+        (
             bench.order(Buy, Limit, "1.0000000001", "99", ""),
             -1111,
             "Parameter 'quantity' has too much precision.",

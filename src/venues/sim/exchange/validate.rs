@@ -11,6 +11,8 @@ use rust_decimal::Decimal;
 /// Least strategy type a client may use.
 const STRATEGY_TYPE_MIN: i64 = 1_000_000;
 const PEG_OFFSET_MAX: u32 = 100;
+/// No price or quantity is above this, so that the product of two fits into a decimal with room to spare.
+pub(super) const AMOUNT_MAX: Decimal = Decimal::from_parts(1_316_134_912, 2_328, 0, false, 0);
 
 /// A parameter's name in a list: `price` of the leg above is `abovePrice`.
 fn named(prefix: &str, name: &str) -> String {
@@ -123,6 +125,10 @@ pub(super) fn amounts(order: &NewOrder, prefix: &str, rules: &SymbolRules) -> Re
         let Some(value) = value else { continue };
         if value <= Decimal::ZERO {
             return Err(Rejection::new(-1013, format!("Invalid {}.", named(prefix, name))));
+        }
+        if value > AMOUNT_MAX {
+            let name = named(prefix, name);
+            return Err(Rejection::new(-1108, format!("Parameter '{name}' overflowed.")));
         }
         if value.normalize().scale() > precision {
             let name = named(prefix, name);
