@@ -155,6 +155,22 @@ pub struct OpenOrders {
     pub lists: u32,
 }
 
+impl OpenOrders {
+    /// One more order.
+    pub fn count(&mut self, order: &OrderShape) {
+        self.orders += 1;
+        self.algo += u32::from(order.order_type.is_conditional());
+        self.iceberg += u32::from(order.iceberg_quantity.is_some());
+    }
+}
+
+impl Situation {
+    /// As it will be with one more order: the legs of a list are judged one after the other.
+    pub fn count(&mut self, order: &OrderShape) {
+        [&mut self.open, &mut self.open_in_account].into_iter().flatten().for_each(|open| open.count(order));
+    }
+}
+
 /// A filter that refuses an order. The name is the one of the error message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, thiserror::Error)]
 #[error("Filter failure: {}", self.name())]

@@ -416,6 +416,17 @@ impl Hub {
         }
     }
 
+    /// Cuts off all who have no room.
+    pub fn cut_slow(&mut self) {
+        let full = |it: &Connection| it.sender.capacity() <= QUEUE / 2;
+        let ids: Vec<ConnectionId> =
+            self.connections.iter().filter(|(_, it)| full(it)).map(|(id, _)| *id).collect();
+        for id in ids {
+            tracing::warn!("connection {id} holds up the market: closed");
+            self.cut_one(id);
+        }
+    }
+
     /// Whether every queue has room for what a step of the market may bring.
     pub fn has_room(&self) -> bool {
         self.connections.values().all(|it| it.sender.capacity() > QUEUE / 2)

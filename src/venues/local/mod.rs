@@ -7,7 +7,7 @@
 //! | `request`, `refusal`, `routes`, `dispatch` | a request from its parameters to its answer |
 //! | `handlers` | what each request does |
 //! | `render`, `render_events`, `symbol_info` | answers and events as JSON |
-//! | `server`, `rest`, `socket`, `streams`, `ws_api` | sockets, HTTP and frames |
+//! | `server`, `lenient`, `rest`, `socket`, `streams`, `ws_api` | sockets, HTTP and frames |
 //! | `hub`, `topic`, `feed` | who listens to what, and what is told |
 //! | [`pace`] | the market's clock |
 //! | `control`, `faults`, [`chaos`] | moving it by hand, and what goes wrong |
@@ -23,6 +23,7 @@ mod faults;
 mod feed;
 mod handlers;
 mod hub;
+mod lenient;
 pub mod limits;
 pub mod listing;
 pub mod market;

@@ -72,6 +72,8 @@ pub enum Command {
 
 const TICK: Duration = Duration::from_millis(50);
 const NO_ROOM: Duration = Duration::from_millis(2);
+/// How long one reader may hold up the market.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Steps taken before somebody else may have the lock.
 const BATCH: usize = 64;
 
@@ -183,9 +185,14 @@ impl Pacer {
         self.shared.lock().tell_paced(wall_us() / 1000);
     }
 
+    /// Waits until everybody who listens has room; who has none for long is cut off, so that it holds nobody up.
     async fn room(&self) {
+        let since = Instant::now();
         while !self.shared.lock().hub.has_room() {
             tokio::time::sleep(NO_ROOM).await;
+            if since.elapsed() > PATIENCE {
+                self.shared.lock().hub.cut_slow();
+            }
         }
     }
 
@@ -225,7 +232,10 @@ impl Pacer {
     async fn advance(&mut self, target: Target) {
         match target {
             Target::Steps(count) => {
-                for _ in 0..count {
+                for number in 0..count {
+                    if number % BATCH as u64 == 0 {
+                        tokio::task::yield_now().await;
+                    }
                     self.room().await;
                     self.finish_pending();
                     if !self.one_step(self.end, None) {

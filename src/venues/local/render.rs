@@ -241,7 +241,7 @@ pub fn list_with<'a>(
         "listStatusType": list.status_type.name(),
         "listOrderStatus": list.order_status.name(),
         "listClientOrderId": &*list.client_list_id,
-        "transactionTime": unit.time(list.time),
+        "transactionTime": unit.time(list.update_time),
         "symbol": symbol,
         "orders": orders,
     })

@@ -36,7 +36,7 @@ pub fn account_event(exchange: &Exchange, event: &AccountEvent, unit: Unit) -> V
                 "L": list.order_status.name(),
                 "r": "NONE",
                 "C": &*list.client_list_id,
-                "T": unit.time(list.time),
+                "T": unit.time(list.update_time),
                 "O": orders,
             })
         }

@@ -23,6 +23,9 @@ const CLIENT_ID: &str = "^[a-zA-Z0-9-_]{1,36}$";
 /// Times from here on are in microseconds (as milliseconds, it is the year 5138).
 const MICROSECONDS_FROM: i64 = 100_000_000_000_000;
 
+/// More parameters than any request has.
+const PARAMETERS_MAX: usize = 200;
+
 /// A time in µs, whether it was written in ms or µs.
 pub fn to_micros(time: i64) -> i64 {
     if time >= MICROSECONDS_FROM { time } else { time.saturating_mul(1000) }
@@ -49,6 +52,13 @@ impl Params {
             let illegal = || Refusal::bad(-1100, "Illegal characters found in a parameter.");
             let name = percent_decoded(name).ok_or_else(illegal)?;
             let value = percent_decoded(value).ok_or_else(illegal)?;
+            if self.entries.len() >= PARAMETERS_MAX {
+                let text = format!(
+                    "Too many parameters; expected '{PARAMETERS_MAX}' and received '{}'.",
+                    encoded.split('&').count()
+                );
+                return Err(Refusal::bad(-1101, text));
+            }
             if self.text(&name).is_some() {
                 return Err(Refusal::bad(-1101, "Duplicate values for a parameter detected."));
             }

@@ -28,8 +28,11 @@ pub struct HttpRequest {
     pub ip: IpAddr,
 }
 
+/// An answer that says there is nothing.
+type Nothing = fn() -> Value;
+
 /// What clients of several markets ask for as they start: there is nothing in any of them, but they can go on.
-const OTHER_MARKETS: [(&str, fn() -> Value); 5] = [
+const OTHER_MARKETS: [(&str, Nothing); 5] = [
     ("/sapi/v1/capital/config/getall", || json!([])),
     ("/sapi/v1/margin/allPairs", || json!([])),
     ("/sapi/v1/margin/isolated/allPairs", || json!([])),

@@ -1,6 +1,7 @@
 //! The socket: connections, HTTP, and which room a request goes to.
 
 use super::control::{self, Control};
+use super::lenient::Lenient;
 use super::refusal::Refusal;
 use super::render::Unit;
 use super::request::percent_decoded;
@@ -84,7 +85,7 @@ impl Server {
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_WITHIN)
             .max_buf_size(HEAD_MAX)
-            .serve_connection(TokioIo::new(stream), service)
+            .serve_connection(TokioIo::new(Lenient::new(stream)), service)
             .with_upgrades();
         let mut connection = std::pin::pin!(connection);
         // How it ends is the client's business, or that of a fault.

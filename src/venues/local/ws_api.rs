@@ -62,10 +62,18 @@ fn malformed(message: &str) -> Refusal {
 impl Conversation for Api {
     async fn on_text(&mut self, text: &str) -> Option<Vec<Utf8Bytes>> {
         let (answer, delay_ms) = self.respond(text)?;
-        if delay_ms > 0 {
-            tokio::time::sleep(Duration::from_millis(delay_ms)).await;
+        let frames: Vec<Utf8Bytes> = answer.into_iter().map(|frame| frame.to_string().into()).collect();
+        if delay_ms == 0 {
+            return Some(frames);
         }
-        Some(answer.into_iter().map(|frame| frame.to_string().into()).collect())
+        // Only the answer is late: events and pings go on, and may overtake it.
+        let (shared, id) = (self.shared.clone(), self.id);
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(delay_ms)).await;
+            let mut state = shared.lock();
+            frames.into_iter().for_each(|frame| state.hub.send(id, frame));
+        });
+        Some(Vec::new())
     }
 }
 

@@ -9,7 +9,7 @@ use crate::venues::local::refusal::Refusal;
 use crate::venues::local::render;
 use crate::venues::local::routes::Call;
 use crate::venues::sim::exchange::{AccountId, ListId, NewList, NewListKind, NewOrder, OrderList, SymbolId};
-use crate::venues::words::OrderType;
+use crate::venues::words::{OrderStatus, OrderType};
 use rust_decimal::Decimal;
 use serde_json::Value;
 
@@ -34,7 +34,9 @@ fn place(call: &mut Call<'_>, kind: NewListKind) -> Answer {
         .iter()
         .map(|order| {
             let response = response.unwrap_or(render::usual_response(order.order_type));
-            let fills = exchange.executions_of(account, order.id);
+            let mut fills = exchange.executions_of(account, order.id);
+            // It is shown as it was placed, whatever has happened since.
+            fills.truncate(if order.status == OrderStatus::PendingNew { 0 } else { usize::MAX });
             render::placed(exchange, order, &fills, response, call.unit)
         })
         .collect();
@@ -195,8 +197,5 @@ pub fn all(call: &mut Call<'_>) -> Answer {
 pub fn open(call: &mut Call<'_>) -> Answer {
     let account = call.account()?;
     let exchange = &call.state.exchange;
-    let is_open = |list: &&OrderList| {
-        list.orders.iter().any(|id| exchange.order(account, *id).is_some_and(|order| order.is_open()))
-    };
-    Ok(exchange.lists(account).filter(is_open).map(|list| show(call, account, list)).collect())
+    Ok(exchange.open_lists(account).map(|list| show(call, account, list)).collect())
 }

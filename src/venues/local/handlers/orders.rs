@@ -155,7 +155,8 @@ pub fn cancel_replace(call: &mut Call<'_>) -> Answer {
         new_client_order_id: params.client_id("cancelNewClientOrderId")?.map(Into::into),
         restrictions: restrictions(params)?,
     };
-    // Filters and limits are judged before anything is done.
+    // What can be judged without the market is judged before anything is done.
+    call.state.exchange.well_formed(&order)?;
     let rules = call.state.exchange.rules(order.symbol);
     check(&order.shape(), &rules.filters, &ExchangeFilters::default(), &Situation::default())?;
     let wall = call.now_ms();
@@ -164,6 +165,7 @@ pub fn cancel_replace(call: &mut Call<'_>) -> Answer {
         return Err(refusal.clone());
     }
 
+    let beyond_limit = room.as_ref().err().cloned();
     let canceled = do_cancel(call, account, &cancel);
     let is_stopped = canceled.is_err() && mode == CancelReplaceMode::StopOnFailure;
     let placed = match room {
@@ -183,7 +185,8 @@ pub fn cancel_replace(call: &mut Call<'_>) -> Answer {
         "cancelResponse": cancel_response,
         "newOrderResponse": order_response,
     });
-    let limit = placed.as_ref().and_then(|it| it.as_ref().err()).filter(|refusal| refusal.is_limit());
+    let refused = placed.as_ref().and_then(|it| it.as_ref().err()).filter(|refusal| refusal.is_limit());
+    let limit = refused.or(beyond_limit.as_ref());
     let retry_at = limit.and_then(|refusal| refusal.retry_at);
     let failed = |status: u16, code: i32, text: &'static str| {
         let status = if limit.is_some() { 429 } else { status };

@@ -31,10 +31,10 @@ pub(super) struct Account {
     touched: BTreeSet<Arc<str>>,
 }
 
-/// No balance is above this, so that a few of them can be added.
-const BALANCE_MAX: Decimal = Decimal::from_parts(0, 0, 1 << 28, false, 0);
+/// No deposit brings a balance above this, so that a few of them can be added.
+pub(super) const BALANCE_MAX: Decimal = Decimal::from_parts(0, 0, 1 << 28, false, 0);
 
-/// What an order pays with was not there, or what it receives is more than can be kept.
+/// What an order pays with was not there.
 pub(super) struct Insufficient;
 
 impl From<Insufficient> for Rejection {
@@ -70,8 +70,7 @@ impl Account {
     pub fn credit(&mut self, asset: &Arc<str>, delta: Decimal) -> Result<(), Insufficient> {
         let balance = self.balances.entry(asset.clone()).or_default();
         let free = balance.free.checked_add(delta).ok_or(Insufficient)?;
-        let too_much = delta > Decimal::ZERO && free > BALANCE_MAX;
-        if (free.is_sign_negative() && !free.is_zero()) || too_much {
+        if free.is_sign_negative() && !free.is_zero() {
             return Err(Insufficient);
         }
         balance.free = free;
@@ -143,7 +142,11 @@ impl Account {
 
     pub fn rename(&mut self, id: OrderId, client_order_id: Arc<str>) {
         if let Some(order) = self.orders.get_mut(&id) {
-            order.client_order_id = client_order_id.clone();
+            let before =
+                (order.symbol, std::mem::replace(&mut order.client_order_id, client_order_id.clone()));
+            if self.latest.get(&before) == Some(&id) {
+                self.latest.remove(&before);
+            }
             self.latest.insert((order.symbol, client_order_id), id);
         }
     }

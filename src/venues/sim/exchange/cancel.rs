@@ -7,7 +7,7 @@ use super::order::{
 use super::validate::trading;
 use super::{Exchange, Rejection};
 use crate::venues::rules::{OrderShape, Situation, check};
-use crate::venues::words::{CancelRestrictions, ExecutionType, OrderStatus, SymbolStatus};
+use crate::venues::words::{CancelRestrictions, ExecutionType, ListStatusType, OrderStatus, SymbolStatus};
 use rust_decimal::Decimal;
 use std::sync::Arc;
 
@@ -202,16 +202,8 @@ impl Exchange {
         if listed.rules.filters.max_num_order_amends.is_some_and(|most| order.amends >= most) {
             return Err(amend_refused("Filter failure: MAX_NUM_ORDER_AMENDS"));
         }
-        let shape = OrderShape {
-            side: order.side,
-            order_type: order.order_type,
-            quantity: Some(quantity),
-            quote_quantity: None,
-            price: Some(order.price).filter(|price| !price.is_zero()),
-            stop_price: None,
-            iceberg_quantity: None,
-            trailing_delta: None,
-        };
+        let iceberg_quantity = order.shape().iceberg_quantity.map(|iceberg| iceberg.min(quantity));
+        let shape = OrderShape { quantity: Some(quantity), iceberg_quantity, ..order.shape() };
         check(&shape, &listed.rules.filters, &self.options.filters, &Situation::default())?;
         let taken =
             new_client_order_id.as_ref().and_then(|name| self.accounts[account.0].open_with(symbol, name));
@@ -220,22 +212,33 @@ impl Exchange {
         }
         let name = new_client_order_id.unwrap_or_else(|| self.made_up_id());
         self.accounts[account.0].rename(id, name.clone());
-        let mut list = None;
-        if let Some(order) = self.accounts[account.0].orders.get_mut(&id) {
-            order.quantity = quantity;
-            order.amends += 1;
-            order.update_time = now;
-            list = order.list;
+        // The orders of a pair are of one size.
+        let siblings = self.group(account, id);
+        for sibling in &siblings {
+            let order = self.accounts[account.0].orders.get_mut(sibling).filter(|order| order.is_open());
+            if let Some(order) = order {
+                order.quantity = quantity;
+                order.iceberg_quantity = order.iceberg_quantity.min(quantity);
+                order.amends += 1;
+                order.update_time = now;
+            }
         }
         self.release(account, id);
+        for sibling in siblings.into_iter().filter(|sibling| *sibling != id) {
+            if self.accounts[account.0].open.contains(&sibling) {
+                self.report(account, sibling, ExecutionType::Replaced, now, |_| {});
+            }
+        }
         // As for a cancel, the report names both ids: the one before and the one of the request.
+        let is_renamed = name != before;
         self.report(account, id, ExecutionType::Replaced, now, |report| {
             report.order.client_order_id = before.clone();
             report.request_client_id = Some(name);
         });
         let execution_id = self.next_execution;
+        let list = self.order(account, id).and_then(|order| order.list).filter(|_| is_renamed);
         if let Some(list) = list {
-            self.tell_list(account, list, now);
+            self.tell_list_as(account, list, Some(ListStatusType::Updated), now);
         }
         self.tell_balances(account, now);
         let order = self.order(account, id).cloned().ok_or_else(unknown)?;

@@ -133,6 +133,7 @@ impl Exchange {
             order_status: ListOrderStatus::Executing,
             orders: orders.clone(),
             time: now,
+            update_time: now,
             working: if is_oco { None } else { orders.first().copied() },
             sells_what_it_bought: list.sells_what_it_bought(),
         };
@@ -178,10 +179,13 @@ impl Exchange {
             amounts(leg.order, leg.prefix, &listed.rules)?;
         }
         self.list_composition(list, listed.last)?;
+        let mut situation = self.situation(held, symbol);
+        rules::check_list(&listed.rules.filters, &self.options.filters, &situation)?;
         for leg in &legs {
-            self.filters(held, leg.order)?;
+            let shape = leg.order.shape();
+            rules::check(&shape, &listed.rules.filters, &self.options.filters, &situation)?;
+            situation.count(&shape);
         }
-        rules::check_list(&listed.rules.filters, &self.options.filters, &self.situation(held, symbol))?;
         if let Some(name) = &list.client_list_id
             && held.open_lists.iter().filter_map(|id| held.lists.get(id)).any(|it| it.client_list_id == *name)
         {
@@ -296,6 +300,7 @@ impl Exchange {
         if kept.order_status == ListOrderStatus::Executing && kept.orders.iter().all(is_done) {
             kept.order_status = ListOrderStatus::AllDone;
             kept.status_type = ListStatusType::AllDone;
+            kept.update_time = now;
             self.tell_list(account, list, now);
             self.accounts[account.0].close_list(list, self.options.history);
         }
@@ -351,26 +356,8 @@ impl Exchange {
                 _ => "STOP_PRICE_WOULD_TRIGGER_IMMEDIATELY",
             });
         }
-        let positive = |value: Decimal| Some(value).filter(|value| !value.is_zero());
-        let shape = rules::OrderShape {
-            side: order.side,
-            order_type: order.order_type,
-            quantity: Some(order.quantity),
-            quote_quantity: None,
-            price: positive(order.price),
-            stop_price: positive(order.stop_price),
-            iceberg_quantity: positive(order.iceberg_quantity),
-            trailing_delta: order.trailing_delta,
-        };
-        // It was counted among the open orders when the list was taken.
-        let situation = rules::Situation {
-            average_price: Some(listed.average.unwrap_or(last)),
-            ..rules::Situation::default()
-        };
-        if order.quantity.is_zero()
-            || rules::check(&shape, &listed.rules.filters, &self.options.filters, &situation).is_err()
-        {
-            return Some("FILTER_FAILURE");
+        if order.quantity.is_zero() || self.filters_again(order).is_err() {
+            return Some("NONE");
         }
         let asset = if order.side == Side::Buy { &listed.quote } else { &listed.base };
         let need = match (order.order_type, order.side) {
@@ -383,6 +370,7 @@ impl Exchange {
     fn reject(&mut self, account: AccountId, id: OrderId, reason: &'static str, now: i64) {
         let Some(order) = self.accounts[account.0].orders.get_mut(&id) else { return };
         order.status = OrderStatus::Rejected;
+        order.expiry_reason = Some(ExpiryReason::Rejected);
         order.update_time = now;
         self.release(account, id);
         self.report(account, id, ExecutionType::Rejected, now, |report| report.reject_reason = reason);
@@ -390,8 +378,21 @@ impl Exchange {
     }
 
     pub(super) fn tell_list(&mut self, account: AccountId, id: ListId, now: i64) {
+        let status_type = self.list(account, id).map(|list| list.status_type);
+        self.tell_list_as(account, id, status_type, now);
+    }
+
+    /// Tells of a list under another heading than its own.
+    pub(super) fn tell_list_as(
+        &mut self,
+        account: AccountId,
+        id: ListId,
+        status_type: Option<ListStatusType>,
+        now: i64,
+    ) {
         let held = &self.accounts[account.0];
-        let Some(list) = held.lists.get(&id).cloned() else { return };
+        let Some(mut list) = held.lists.get(&id).cloned() else { return };
+        list.status_type = status_type.unwrap_or(list.status_type);
         let name = |id: &OrderId| held.orders.get(id).map(|order| (*id, order.client_order_id.clone()));
         let orders = list.orders.iter().filter_map(name).collect();
         self.tell(account, now, AccountEventKind::List { list, orders });

@@ -6,7 +6,7 @@ use super::validate::{crosses, waits_above};
 use super::{AccountEvent, AccountEventKind, CommissionDiscount, Exchange, Liquidity};
 use crate::engine::met_at;
 use crate::model::Side;
-use crate::venues::words::{ExecutionType, ExpiryReason, OrderStatus, OrderType, TimeInForce};
+use crate::venues::words::{ExecutionType, ExpiryReason, OrderStatus, OrderType, SymbolStatus, TimeInForce};
 use rust_decimal::{Decimal, RoundingStrategy};
 use std::sync::Arc;
 
@@ -101,10 +101,15 @@ impl Exchange {
     /// the last price is met at the price itself; else levels on the way are met where they lie, the nearest
     /// first.
     pub fn on_price(&mut self, symbol: SymbolId, price: Decimal, at_open: bool, now: i64) {
-        let mut position = self.symbols[symbol.0].last;
-        if position.is_zero() {
-            position = price;
+        let listed = &mut self.symbols[symbol.0];
+        if listed.rules.status != SymbolStatus::Trading {
+            // Nothing trades; when it does again, that is like the open of a candle.
+            listed.last = price;
+            listed.was_halted = true;
+            return;
         }
+        let at_open = std::mem::take(&mut listed.was_halted) || at_open;
+        let mut position = if listed.last.is_zero() { price } else { listed.last };
         // What was looked at already and stays open, such as a limit order that found no liquidity.
         let mut seen: Vec<(OrderId, Action)> = Vec::new();
         while let Some(met) = self.next_met(symbol, position, price, at_open, &seen) {
@@ -182,6 +187,13 @@ impl Exchange {
             if let Some(order) = self.accounts[account.0].orders.get_mut(&id) {
                 order.price = price;
             }
+        }
+        let Some(order) = self.accounts[account.0].orders.get(&id) else { return };
+        let fits = self.filters_again(order).is_ok();
+        // A pegged price may cost more than was held for it.
+        if !fits || self.hold_for(account, id).is_err() {
+            let reason = if fits { "INSUFFICIENT_BALANCES" } else { "NONE" };
+            return self.expire(account, id, ExpiryReason::Rejected, reason, now);
         }
         self.report(account, id, ExecutionType::New, now, |_| {});
         self.take(account, id, now);
@@ -319,7 +331,8 @@ impl Exchange {
             let elsewhere = commission_asset != received_asset || before >= commission;
             let kept = if elsewhere { received } else { received - commission };
             let held = self.accounts[account.0].orders.get(&seller).map_or(kept, |order| order.locked + kept);
-            self.accounts[account.0].hold(&[seller], seller, &received_asset, held)?;
+            // It has just been received, so it is there.
+            let _ = self.accounts[account.0].hold(&[seller], seller, &received_asset, held);
         }
 
         self.next_trade += 1;
@@ -348,7 +361,8 @@ impl Exchange {
             order.status = if filled { OrderStatus::Filled } else { OrderStatus::PartiallyFilled };
             order.is_working = !filled;
         }
-        self.hold_for(account, id)?;
+        // If what the rest may cost is not there, the next execution will say so: this one has happened.
+        let _ = self.hold_for(account, id);
         self.report(account, id, ExecutionType::Trade, now, |report| report.fill = Some(execution));
         if filled {
             self.closed(account, id, now);

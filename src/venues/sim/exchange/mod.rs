@@ -90,6 +90,8 @@ struct Listed {
     /// What filters compare with; the last price while it is not known.
     average: Option<Decimal>,
     open: BTreeSet<(OrderId, AccountId)>,
+    /// Prices were not met since the last one that was.
+    was_halted: bool,
 }
 
 /// The state machine: see the module.
@@ -133,6 +135,7 @@ impl Exchange {
             last: Decimal::ZERO,
             average: None,
             open: BTreeSet::new(),
+            was_halted: false,
         });
         SymbolId(self.symbols.len() - 1)
     }
@@ -155,6 +158,10 @@ impl Exchange {
         now: i64,
     ) -> Result<(), Rejection> {
         let asset: Arc<str> = asset.into();
+        let free = self.accounts[account.0].balance(&asset).free;
+        if delta > account::BALANCE_MAX || (delta > Decimal::ZERO && free > account::BALANCE_MAX - delta) {
+            return Err(Rejection::new(-1108, "Parameter 'amount' overflowed."));
+        }
         self.accounts[account.0].credit(&asset, delta)?;
         self.tell(account, now, AccountEventKind::Transfer { asset, delta });
         self.tell_balances(account, now);

@@ -168,6 +168,21 @@ impl Order {
     pub fn is_open(&self) -> bool {
         !self.status.is_closed()
     }
+
+    /// What the filters look at.
+    pub fn shape(&self) -> OrderShape {
+        let given = |value: Decimal| Some(value).filter(|value| !value.is_zero());
+        OrderShape {
+            side: self.side,
+            order_type: self.order_type,
+            quantity: Some(self.quantity),
+            quote_quantity: given(self.quote_quantity),
+            price: given(self.price),
+            stop_price: given(self.stop_price),
+            iceberg_quantity: given(self.iceberg_quantity),
+            trailing_delta: self.trailing_delta,
+        }
+    }
 }
 
 /// One execution of an order.
@@ -198,8 +213,10 @@ pub struct OrderList {
     pub status_type: ListStatusType,
     pub order_status: ListOrderStatus,
     pub orders: Vec<OrderId>,
-    /// In ms of the market.
+    /// When it was taken, in ms of the market.
     pub time: i64,
+    /// When something last happened to it.
+    pub update_time: i64,
     /// The order that has to be filled before the others are placed.
     pub(super) working: Option<OrderId>,
     pub(super) sells_what_it_bought: bool,

@@ -1,10 +1,12 @@
 //! Orders come in: checked, paid for, put into the book.
 
 use super::account::Insufficient;
+use super::matching::floored;
 use super::order::{AccountId, NewOrder, Order, OrderId, Peg, SymbolId};
 use super::validate::{against_market, amounts, parameters, trading};
 use super::{Exchange, Rejection};
 use crate::model::Side;
+use crate::venues::rules::LotSize;
 use crate::venues::words::{
     ExecutionType, OrderStatus, OrderType, PegPriceType, SelfTradePrevention, TimeInForce,
 };
@@ -15,6 +17,12 @@ impl Exchange {
     /// All checks of [`Exchange::place`], and nothing else.
     pub fn test(&self, account: AccountId, order: &NewOrder) -> Result<(), Rejection> {
         self.checked(account, order, 0).map(|_| ())
+    }
+
+    /// What can be judged of an order without the market or the account.
+    pub fn well_formed(&self, order: &NewOrder) -> Result<(), Rejection> {
+        parameters(order, "", true)?;
+        amounts(order, "", self.rules(order.symbol))
     }
 
     /// Takes an order, and fills at once what the market has for it.
@@ -28,8 +36,7 @@ impl Exchange {
 
     fn checked(&self, account: AccountId, order: &NewOrder, now: i64) -> Result<Order, Rejection> {
         let listed = &self.symbols[order.symbol.0];
-        parameters(order, "", true)?;
-        amounts(order, "", &listed.rules)?;
+        self.well_formed(order)?;
         self.filters(&self.accounts[account.0], order)?;
         let built = self.build(account, order, now)?;
         trading(listed.rules.status)?;
@@ -101,14 +108,18 @@ impl Exchange {
         }
     }
 
-    /// The quantity that a quote amount buys (or has to be sold for it), floored to the step.
+    /// The quantity that a quote amount buys (or has to be sold for it), floored to the step, and at most what one
+    /// order may have: such an order never breaks the filters on quantities.
     fn quantity_for(&self, symbol: SymbolId, side: Side, quote: Decimal) -> Decimal {
         let price = self.slipped(symbol, side);
-        let step = self.symbols[symbol.0].rules.filters.lot_size.map_or(Decimal::ZERO, |it| it.step_size);
+        let filters = &self.symbols[symbol.0].rules.filters;
+        let step = filters.lot_size.map_or(Decimal::ZERO, |filter| filter.step_size);
         let base_precision = self.symbols[symbol.0].rules.base_precision;
         let step = if step.is_zero() { Decimal::new(1, base_precision.min(28)) } else { step };
-        let steps = quote.checked_div(price).and_then(|quantity| quantity.checked_div(step));
-        steps.map_or(Decimal::ZERO, |steps| steps.floor() * step)
+        let most = |filter: Option<LotSize>| filter.map(|it| it.max_qty).filter(|most| !most.is_zero());
+        let most = most(filters.lot_size).into_iter().chain(most(filters.market_lot_size)).min();
+        let wanted = quote.checked_div(price).unwrap_or_default();
+        floored(most.map_or(wanted, |most| wanted.min(most)), step)
     }
 
     /// Whether what the order may cost is free.

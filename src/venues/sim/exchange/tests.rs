@@ -493,7 +493,7 @@ fn a_pending_order_that_cannot_be_placed_is_rejected() {
     expect(
         bench.told(),
         "1 TRADE FILLED 1@95 maker -0.001 BTC
-         2 REJECTED REJECTED STOP_PRICE_WOULD_TRIGGER_IMMEDIATELY
+         2 REJECTED REJECTED REJECTED STOP_PRICE_WOULD_TRIGGER_IMMEDIATELY
          list 1 ALL_DONE ALL_DONE
          balances BTC 10.999+0 USDT 905+0",
     );

@@ -4,7 +4,7 @@ use super::account::Account;
 use super::order::{NewOrder, Order, SymbolId};
 use super::{Exchange, Rejection};
 use crate::model::Side;
-use crate::venues::rules::{self, OpenOrders, Situation, SymbolRules};
+use crate::venues::rules::{self, FilterFailure, OpenOrders, Situation, SymbolRules};
 use crate::venues::words::{OrderType, PegPriceType, SymbolStatus, TimeInForce};
 use rust_decimal::Decimal;
 
@@ -189,11 +189,7 @@ pub(super) fn trading(status: SymbolStatus) -> Result<(), Rejection> {
 
 fn count<'a>(orders: impl Iterator<Item = &'a Order>) -> OpenOrders {
     let mut open = OpenOrders::default();
-    for order in orders {
-        open.orders += 1;
-        open.algo += u32::from(order.order_type.is_conditional());
-        open.iceberg += u32::from(!order.iceberg_quantity.is_zero());
-    }
+    orders.for_each(|order| open.count(&order.shape()));
     open
 }
 
@@ -222,6 +218,14 @@ impl Exchange {
     pub(super) fn situation(&self, account: &Account, symbol: SymbolId) -> Situation {
         let listed = &self.symbols[symbol.0];
         account.situation(symbol, &listed.base, Some(listed.average.unwrap_or(listed.last)))
+    }
+
+    /// The filters once more, for an order that was counted when it was taken and enters the book only now.
+    pub(super) fn filters_again(&self, order: &Order) -> Result<(), FilterFailure> {
+        let listed = &self.symbols[order.symbol.0];
+        let average_price = Some(listed.average.unwrap_or(listed.last));
+        let situation = Situation { average_price, ..Situation::default() };
+        rules::check(&order.shape(), &listed.rules.filters, &self.options.filters, &situation)
     }
 
     /// The filters, for an order whose parameters are in order.
