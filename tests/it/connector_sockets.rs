@@ -5,6 +5,7 @@ use crate::connector::{fixture, rules};
 use futures_util::{SinkExt, StreamExt};
 use mista::model::Side;
 use mista::venues::binance::budget::Priority;
+use mista::venues::binance::limits::Limits;
 use mista::venues::binance::outcome::{Outcome, ReadError, RefusalKind};
 use mista::venues::binance::request::{CancelRequest, Checked, OrderKey, OrderRequest};
 use mista::venues::binance::rest::{RestClient, RestSettings};
@@ -469,14 +470,7 @@ fn a_new_connection_takes_over_before_the_old_one_goes() {
 
 fn api(url: &str, user_data: UserData) -> (WsApi, mpsc::Receiver<ApiItem>) {
     let settings = WsApiSettings { socket: quick(), user_data, ..WsApiSettings::default() };
-    WsApi::open(
-        url,
-        credentials(),
-        mista::venues::binance::limits::Limits::default(),
-        settings,
-        Connects::default(),
-    )
-    .unwrap()
+    WsApi::open(url, credentials(), Limits::default(), settings, Connects::default()).unwrap()
 }
 
 async fn place(api: &WsApi, id: &str) -> Outcome<OrderReport> {
@@ -562,6 +556,59 @@ fn orders_over_the_websocket_api_have_one_of_three_outcomes() {
         match items.recv().await.unwrap() {
             ApiItem::Refused(refusal) => assert_eq!(refusal.kind, RefusalKind::Key),
             other => panic!("{other:?}"),
+        }
+    });
+}
+
+#[test]
+fn an_order_that_the_connection_does_not_take_is_refused_and_never_written() {
+    run(async {
+        let (listener, url) = listen().await;
+        let socket = SocketSettings { capacity: 1, answer_timeout: Duration::from_secs(3), ..quick() };
+        let order_patience = Duration::from_millis(200);
+        let settings = WsApiSettings { socket, order_patience, ..WsApiSettings::default() };
+        let (api, mut items) =
+            WsApi::open(&url, credentials(), Limits::default(), settings, Connects::default()).unwrap();
+        let mut server = subscriber(&listener).await;
+        // Nobody reads what comes: `Connected` fills the channel, and the first event stops everything.
+        send(&mut server, text("user_trade.json")).await;
+        send(&mut server, text("user_trade.json")).await;
+        // Until the events have stopped it, it may still write.
+        while !matches!(place(&api, "early").await, Outcome::Refused(_)) {}
+        let late = |number: usize| {
+            let api = &api;
+            async move { place(api, &format!("late-{number}")).await }
+        };
+        // More than fit into the queue to the connection.
+        for outcome in futures_util::future::join_all((0..80).map(late)).await {
+            match outcome {
+                Outcome::Refused(refusal) => assert_eq!(refusal.kind, RefusalKind::NotSent, "{refusal}"),
+                other => panic!("{other:?}"),
+            }
+        }
+        // Once somebody reads again, only what is asked from then on is written.
+        let reading =
+            async { while !matches!(items.recv().await, None | Some(ApiItem::Disconnected { .. })) {} };
+        let answering = async {
+            loop {
+                let asked = request(&mut server).await;
+                let id = asked["params"]["newClientOrderId"].as_str().unwrap().to_owned();
+                assert!(!id.starts_with("late"), "{id} was written");
+                let mut answer: Value = serde_json::from_slice(&fixture("api_ok.json")).unwrap();
+                answer["id"] = asked["id"].clone();
+                send(&mut server, answer).await;
+                if id == "now" {
+                    return;
+                }
+            }
+        };
+        let placing = async {
+            let (outcome, ()) = tokio::join!(place(&api, "now"), answering);
+            outcome
+        };
+        tokio::select! {
+            outcome = placing => assert!(outcome.accepted().is_some()),
+            () = reading => panic!("the connection is gone"),
         }
     });
 }

@@ -30,11 +30,11 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 /// Requests without an answer on one connection.
 const PENDING_MAX: usize = 1000;
@@ -97,7 +97,8 @@ impl Drop for WsApi {
 pub struct WsApiSettings {
     pub socket: SocketSettings,
     pub user_data: UserData,
-    /// For an order to wait for room in the limits; then it is refused without being sent.
+    /// For a request to wait for room in the limits, and again to be written; then it is refused without being
+    /// sent.
     pub order_patience: Duration,
     /// How long after its time a request is still carried out; at most 60 s.
     pub recv_window: Duration,
@@ -118,7 +119,32 @@ impl Default for WsApiSettings {
 struct Command {
     id: u64,
     frame: String,
+    fate: Arc<Fate>,
     reply: oneshot::Sender<Reply>,
+}
+
+/// Whether a request is written. Decided once, either by the keeper or by whoever gives up waiting: what was
+/// withdrawn is never written, and what may be written cannot be withdrawn.
+#[derive(Debug, Default)]
+struct Fate(AtomicI64);
+
+impl Fate {
+    const WAITING: i64 = 0;
+    const WITHDRAWN: i64 = -1;
+
+    fn decide(&self, to: i64) -> bool {
+        self.0.compare_exchange(Fate::WAITING, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// It is about to be written, at this local time in ms; `false`: it was withdrawn.
+    fn write(&self, now_ms: i64) -> bool {
+        self.decide(now_ms.max(1))
+    }
+
+    /// `true`: it was not written, and will not be.
+    fn withdraw(&self) -> bool {
+        self.decide(Fate::WITHDRAWN) || self.0.load(Ordering::Acquire) == Fate::WITHDRAWN
+    }
 }
 
 #[derive(Debug)]
@@ -321,18 +347,35 @@ impl WsApi {
         };
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let frame = signer.frame(id, method, params, signed).map_err(local)?;
-        let (reply, answer) = oneshot::channel();
-        let unsent = || Attempt::NotSent("the connection has ended".to_owned());
-        if self.commands.send(Command { id, frame, reply }).await.is_err() {
-            return Ok(unsent());
+        let (reply, mut answer) = oneshot::channel();
+        let fate = Arc::new(Fate::default());
+        let command = Command { id, frame, fate: fate.clone(), reply };
+        let written_by = Instant::now() + patience;
+        // Whoever reads the items may have stopped: then the keeper stands still, and takes nothing.
+        let stuck = || Attempt::NotSent(format!("it could not be written within {} ms", millis(patience)));
+        match timeout_at(written_by, self.commands.send(command)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => return Ok(Attempt::NotSent("the connection has ended".to_owned())),
+            Err(_) => return Ok(stuck()),
         }
         let limit = self.settings.socket.answer_timeout;
-        let response = match timeout(limit, answer).await {
+        let answer_by = Instant::now() + limit;
+        let mut answered = timeout_at(written_by.min(answer_by), &mut answer).await;
+        if answered.is_err() {
+            if fate.withdraw() {
+                return Ok(stuck());
+            }
+            answered = timeout_at(answer_by, answer).await;
+        }
+        let response = match answered {
             Ok(Ok(Reply::Answer(response))) => response,
             Ok(Ok(Reply::NotSent(why))) => return Ok(Attempt::NotSent(why)),
             Ok(Ok(Reply::Lost(why))) => return Ok(Attempt::Lost(why)),
-            // Whoever had it is gone, and may have written it.
-            Ok(Err(_)) => return Ok(Attempt::Lost("the connection ended".to_owned())),
+            // Whoever had it is gone.
+            Ok(Err(_)) => {
+                let why = "the connection ended".to_owned();
+                return Ok(if fate.withdraw() { Attempt::NotSent(why) } else { Attempt::Lost(why) });
+            }
             Err(_) => return Ok(Attempt::Lost(format!("no answer within {} ms", millis(limit)))),
         };
         permit.settle(&used(&response.rate_limits));
@@ -626,7 +669,8 @@ impl Keeper {
                     }
                 }
                 command = self.commands.recv() => {
-                    if let Err(reason) = line.write(command.ok_or(Closed)?).await {
+                    let now_ms = self.opener.signer.limits.clock().local_ms();
+                    if let Err(reason) = line.write(command.ok_or(Closed)?, now_ms).await {
                         break reason;
                     }
                 }
@@ -699,8 +743,8 @@ impl Keeper {
 
 impl Line {
     /// Writes a request, unless whoever made it has given up. An error ends the connection.
-    async fn write(&mut self, command: Command) -> Result<(), String> {
-        let Command { id, frame, reply } = command;
+    async fn write(&mut self, command: Command, now_ms: i64) -> Result<(), String> {
+        let Command { id, frame, fate, reply } = command;
         if reply.is_closed() {
             return Ok(());
         }
@@ -709,6 +753,9 @@ impl Line {
         }
         if self.pending.len() >= PENDING_MAX {
             let _ = reply.send(Reply::NotSent("too many requests wait for an answer".to_owned()));
+            return Ok(());
+        }
+        if !fate.write(now_ms) {
             return Ok(());
         }
         // Before it is written: from then on its outcome is open.
