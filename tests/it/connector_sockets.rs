@@ -560,6 +560,57 @@ fn orders_over_the_websocket_api_have_one_of_three_outcomes() {
     });
 }
 
+/// Answers the handshake of a connection by an error instead.
+async fn turned_away(listener: &TcpListener, status: u16, headers: &str, body: &str) {
+    let (mut socket, _) = listener.accept().await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(socket.read_u8().await.unwrap());
+    }
+    let length = body.len();
+    let answer = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n{headers}\r\n{body}");
+    socket.write_all(answer.as_bytes()).await.unwrap();
+    socket.shutdown().await.unwrap();
+}
+
+#[test]
+fn connections_wait_until_a_ban_is_over_and_count_in_the_limits() {
+    run(async {
+        let (listener, url) = listen().await;
+        let limits = Limits::default();
+        let quickly = WsApiSettings { socket: quick(), ..WsApiSettings::default() };
+        let (api, mut items) =
+            WsApi::open(&url, credentials(), limits.clone(), quickly, Connects::default()).unwrap();
+        turned_away(&listener, 418, "Retry-After: 1\r\n", "").await;
+        let banned = Instant::now();
+        match items.recv().await.unwrap() {
+            ApiItem::Disconnected { generation: 0, reason } => assert!(reason.contains("418"), "{reason}"),
+            other => panic!("{other:?}"),
+        }
+        let _server = subscriber(&listener).await;
+        assert!(banned.elapsed() >= Duration::from_millis(950), "dialled within the ban");
+        assert_eq!(items.recv().await.unwrap(), ApiItem::Connected { generation: 1 });
+        // Unless a minute has begun just then.
+        let (weight, _) = limits.weight().unwrap();
+        assert!(weight == 8 || weight <= 4, "{weight}");
+        drop(api);
+
+        // So do streams, and the other way round: what a stream is told holds for all of these limits.
+        let (listener, url) = listen().await;
+        let rest = client("http://127.0.0.1:1", settings());
+        let names = [trade_stream("BTCUSDT")];
+        let mut stream = MarketStream::open(&url, names, quick(), Connects::within(rest.limits())).unwrap();
+        turned_away(&listener, 429, "Retry-After: 600\r\n", "").await;
+        assert!(matches!(stream.next().await.unwrap(), StreamItem::Disconnected { .. }));
+        match rest.place(&order("a")).await {
+            Outcome::Refused(refusal) => {
+                assert!(matches!(refusal.kind, RefusalKind::RateLimited { .. }), "{refusal}");
+            }
+            other => panic!("{other:?}"),
+        }
+    });
+}
+
 #[test]
 fn an_order_that_the_connection_does_not_take_is_refused_and_never_written() {
     run(async {

@@ -171,7 +171,8 @@ async fn establish(dialer: &Dialer, names: BTreeSet<String>, first_id: u64) -> R
     if names.len() > STREAMS_MAX {
         return Err(format!("{} streams are more than the {STREAMS_MAX} of a connection", names.len()));
     }
-    let mut socket = dialer.dial(Some(PACE)).await?;
+    // Weight is not counted here, but a ban is of the whole address.
+    let (mut socket, _) = dialer.dial(Some(PACE), 0).await?;
     let (mut open, mut held) = (BTreeSet::new(), Vec::new());
     let all: Vec<&String> = names.iter().collect();
     for (batch, id) in all.chunks(BATCH).zip(first_id..) {

@@ -201,7 +201,7 @@ impl WsApi {
         settings: WsApiSettings,
         connects: Connects,
     ) -> Result<(WsApi, mpsc::Receiver<ApiItem>), SetupError> {
-        let dialer = Dialer::new(url.to_owned(), settings.socket.clone(), connects)?;
+        let dialer = Dialer::new(url.to_owned(), settings.socket.clone(), connects.under(&limits))?;
         let (items, receiver) = mpsc::channel(settings.socket.capacity.max(1));
         let (commands, orders) = mpsc::channel(64);
         let next_id = Arc::new(AtomicU64::new(1));
@@ -386,6 +386,12 @@ impl WsApi {
 
 const CANCEL: Cost = Cost { weight: 1, orders: 0 };
 
+/// Weight of a connection.
+const CONNECT: u64 = 2;
+
+/// Weight of a logon, and of a subscription to the account.
+const READY: u64 = 2;
+
 fn urgency(protects: bool) -> Priority {
     if protects { Priority::Cancel } else { Priority::Order }
 }
@@ -402,8 +408,7 @@ fn answer_of(response: ApiResponse, limits: &Limits) -> Answer {
     let now_ms = limits.clock().now_ms();
     let retry_after_ms = response.retry_after.map(|time| time.saturating_sub(now_ms).max(0));
     let body = response.body.into_bytes();
-    let code = parse::api_error(&body).map(|error| error.code);
-    limits.heed(response.status, code, retry_after_ms);
+    limits.heed(response.status, &body, retry_after_ms);
     Answer { status: response.status, body, retry_after_ms }
 }
 
@@ -435,7 +440,13 @@ impl From<String> for Failure {
 
 impl Opener {
     async fn open(self) -> Result<Live, Failure> {
-        let socket = self.dialer.dial(None).await?;
+        // At once for all of it: a connection that waits for room between two requests would not be read.
+        let requests = match self.user_data {
+            UserData::None => 0,
+            UserData::Signature => 1,
+            UserData::Session => 2,
+        };
+        let (socket, _permit) = self.dialer.dial(None, CONNECT + requests * READY).await?;
         let mut live = Live { socket, held: Vec::new() };
         match self.user_data {
             UserData::None => {}
@@ -484,7 +495,8 @@ impl Opener {
         live.socket.send(self.signer.frame(id, "time", Vec::new(), false)?).await?;
         let answered = timeout(self.dialer.settings.answer_timeout, self.answer(live, id)).await;
         let response = answered.map_err(|_| "time: no answer".to_owned())??;
-        let server_ms = parse::server_time(response.body.as_bytes()).map_err(|error| error.to_string())?;
+        let answer = answer_of(response, &self.signer.limits);
+        let server_ms = parse::server_time(&answer.body).map_err(|error| error.to_string())?;
         clock.learn(asked_ms, clock.local_ms(), server_ms);
         Ok(())
     }

@@ -12,11 +12,10 @@ pub use account::History;
 use super::budget::{Cost, Priority, Used, used_in_header};
 use super::clock::Clock;
 use super::endpoints::EndpointError;
-use super::limits::{Limits, Permit};
+use super::limits::{Limits, Permit, retry_after_ms};
 use super::outcome::{
     Advice, Answer, Attempt, Outcome, ReadError, Refusal, RefusalKind, of_order, of_read, pause_ms,
 };
-use super::parse;
 use super::sign::{Credentials, Params, query, signed_query};
 use super::tls;
 use super::wire::RateLimit;
@@ -313,8 +312,7 @@ impl RestClient {
         });
         permit.settle(&used);
         if let Attempt::Answered(answer) = &attempt {
-            let code = parse::api_error(&answer.body).map(|error| error.code);
-            inner.limits.heed(answer.status, code, answer.retry_after_ms);
+            inner.limits.heed(answer.status, &answer.body, answer.retry_after_ms);
         }
         Ok(attempt)
     }
@@ -336,10 +334,7 @@ impl RestClient {
             .iter()
             .filter_map(|(name, value)| used_in_header(name.as_str(), value.to_str().ok()?))
             .collect();
-        let retry_after_ms = headers
-            .get(header::RETRY_AFTER)
-            .and_then(|value| value.to_str().ok()?.trim().parse::<i64>().ok())
-            .map(|seconds| seconds.clamp(0, 7 * 86_400) * 1000);
+        let retry_after_ms = retry_after_ms(headers.get(header::RETRY_AFTER));
         let mut body = Vec::new();
         loop {
             match response.chunk().await {
