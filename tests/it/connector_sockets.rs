@@ -284,6 +284,18 @@ fn a_wrong_clock_is_set_and_the_order_sent_once_more() {
     });
 }
 
+#[test]
+fn a_question_for_the_time_that_is_refused_for_its_time_is_not_asked_for_ever() {
+    run(async {
+        let acts = (0..9).map(|_| error(400, -1021)).collect();
+        let (base, mut requests) = server(acts).await;
+        let failed = client(&base, settings()).sync_clock().await.unwrap_err();
+        assert_eq!(failed.refusal().unwrap().kind, RefusalKind::Timestamp);
+        requests.recv().await.unwrap();
+        assert!(requests.try_recv().is_err(), "asked again");
+    });
+}
+
 // ---- market streams -----------------------------------------------------------------------------------------
 
 type Server = WebSocketStream<TcpStream>;
@@ -463,6 +475,36 @@ fn a_new_connection_takes_over_before_the_old_one_goes() {
         connected(&mut stream, 2).await;
         let item = stream.next().await.unwrap();
         assert!(matches!(item, StreamItem::Event { event: MarketEvent::Kline(_), .. }), "{item:?}");
+    });
+}
+
+#[test]
+fn a_goodbye_during_the_subscription_is_heard() {
+    run(async {
+        let (listener, url) = listen().await;
+        let mut stream = streams(&url, quick());
+        let mut leaving = accept(&listener).await;
+        let asked = request(&mut leaving).await;
+        send(&mut leaving, text("stream_shutdown.json")).await;
+        send(&mut leaving, json!({ "result": null, "id": asked["id"] })).await;
+        connected(&mut stream, 1).await;
+        let item = stream.next().await.unwrap();
+        assert!(matches!(item, StreamItem::Event { event: MarketEvent::ServerShutdown { .. }, .. }));
+        // The old one lives on until the next is ready.
+        let (_new, _) = subscribed(&listener).await;
+        while leaving.next().await.is_some_and(|frame| frame.is_ok()) {}
+        connected(&mut stream, 2).await;
+
+        let (listener, url) = listen().await;
+        let (_api, mut items) = api(&url, UserData::Signature);
+        let mut leaving = accept(&listener).await;
+        let asked = request(&mut leaving).await;
+        send(&mut leaving, text("api_shutdown.json")).await;
+        send(&mut leaving, json!({ "id": asked["id"], "status": 200, "result": { "subscriptionId": 0 } }))
+            .await;
+        assert_eq!(items.recv().await.unwrap(), ApiItem::Connected { generation: 1 });
+        let _new = subscriber(&listener).await;
+        assert_eq!(items.recv().await.unwrap(), ApiItem::Connected { generation: 2 });
     });
 }
 

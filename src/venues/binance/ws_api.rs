@@ -141,6 +141,11 @@ impl Fate {
         self.decide(now_ms.max(1))
     }
 
+    /// When it was about to be written, in local ms.
+    fn written_ms(&self) -> Option<i64> {
+        Some(self.0.load(Ordering::Acquire)).filter(|it| *it > Fate::WAITING)
+    }
+
     /// `true`: it was not written, and will not be.
     fn withdraw(&self) -> bool {
         self.decide(Fate::WITHDRAWN) || self.0.load(Ordering::Acquire) == Fate::WITHDRAWN
@@ -294,10 +299,14 @@ impl WsApi {
     pub async fn sync_clock(&self) -> Result<i64, ReadError> {
         let clock = self.limits.clock();
         let cost = Cost { weight: 1, orders: 0 };
-        let asked_ms = clock.local_ms();
-        let attempt = self.attempt("time", Vec::new(), false, cost, Priority::Read).await;
+        let fate = Arc::new(Fate::default());
+        let attempt = self.attempt_as(&fate, "time", Vec::new(), false, cost, Priority::Read).await;
+        let answered_ms = clock.local_ms();
         let server_ms = of_read(attempt.map_err(ReadError::Refused)?, parse::server_time)?;
-        clock.learn(asked_ms, clock.local_ms(), server_ms);
+        // It may have waited a long time before it was written.
+        if let Some(asked_ms) = fate.written_ms() {
+            clock.learn(asked_ms, answered_ms, server_ms);
+        }
         Ok(clock.offset_ms())
     }
 
@@ -334,6 +343,19 @@ impl WsApi {
         cost: Cost,
         priority: Priority,
     ) -> Result<Attempt, Refusal> {
+        self.attempt_as(&Arc::default(), method, params, signed, cost, priority).await
+    }
+
+    /// The same, and `fate` tells when it was written.
+    async fn attempt_as(
+        &self,
+        fate: &Arc<Fate>,
+        method: &str,
+        params: Params,
+        signed: bool,
+        cost: Cost,
+        priority: Priority,
+    ) -> Result<Attempt, Refusal> {
         let patience = self.settings.order_patience;
         let mut permit = self.limits.admit(cost, priority, patience).await.map_err(|wait_ms| {
             let kind = RefusalKind::RateLimited { retry_after_ms: Some(wait_ms) };
@@ -348,7 +370,6 @@ impl WsApi {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let frame = signer.frame(id, method, params, signed).map_err(local)?;
         let (reply, mut answer) = oneshot::channel();
-        let fate = Arc::new(Fate::default());
         let command = Command { id, frame, fate: fate.clone(), reply };
         let written_by = Instant::now() + patience;
         // Whoever reads the items may have stopped: then the keeper stands still, and takes nothing.
@@ -549,6 +570,8 @@ struct Old {
 /// Nobody listens any more.
 struct Closed;
 
+const TERMINATED: &str = "the exchange ended the subscription";
+
 /// What a frame asks of whoever keeps the connection.
 enum Heard {
     Nothing,
@@ -620,10 +643,14 @@ impl Keeper {
         let mut old: Option<Old> = None;
         let mut opening: Option<Opening> = None;
         let mut rotate_at = self.opener.dialer.rotation();
-        if let Some(reason) = self.begin(&mut line, live.held).await? {
-            let opened = line.socket.opened;
-            line.lose(&reason);
-            return Ok((reason, opened));
+        match self.begin(&mut line, live.held).await? {
+            Heard::Nothing => {}
+            Heard::Rotate => rotate_at = Instant::now(),
+            Heard::Terminated => {
+                let opened = line.socket.opened;
+                line.lose(TERMINATED);
+                return Ok((TERMINATED.to_owned(), opened));
+            }
         }
         let reason = loop {
             wind_down(&mut old).await;
@@ -634,7 +661,7 @@ impl Keeper {
                         match self.hear(&frame, &mut line).await? {
                             Heard::Nothing => {}
                             Heard::Rotate => rotate_at = Instant::now(),
-                            Heard::Terminated => break "the exchange ended the subscription".to_owned(),
+                            Heard::Terminated => break TERMINATED.to_owned(),
                         }
                         line.socket.was_busy();
                     }
@@ -666,8 +693,10 @@ impl Keeper {
                             let before = std::mem::replace(&mut line, new);
                             old = Some(Old { line: before, ends, closing: false });
                             rotate_at = self.opener.dialer.rotation();
-                            if let Some(reason) = self.begin(&mut line, live.held).await? {
-                                break reason;
+                            match self.begin(&mut line, live.held).await? {
+                                Heard::Nothing => {}
+                                Heard::Rotate => rotate_at = Instant::now(),
+                                Heard::Terminated => break TERMINATED.to_owned(),
                             }
                         }
                         Err(failure) => {
@@ -697,18 +726,21 @@ impl Keeper {
         Ok((reason, opened))
     }
 
-    /// A new generation, and what came while it was made; a reason where that says that it has ended already.
-    async fn begin(&mut self, line: &mut Line, held: Vec<Vec<u8>>) -> Result<Option<String>, Closed> {
+    /// A new generation, and what came while it was made: what that asks for holds as if it came now.
+    async fn begin(&mut self, line: &mut Line, held: Vec<Vec<u8>>) -> Result<Heard, Closed> {
         self.generation += 1;
         let generation = self.generation;
         self.tell(ApiItem::Connected { generation }).await?;
+        let mut heard = Heard::Nothing;
         for frame in held {
-            if let Heard::Terminated = self.hear(&frame, line).await? {
-                return Ok(Some("the exchange ended the subscription".to_owned()));
+            match self.hear(&frame, line).await? {
+                Heard::Nothing => {}
+                Heard::Rotate => heard = Heard::Rotate,
+                Heard::Terminated => return Ok(Heard::Terminated),
             }
         }
         line.socket.was_busy();
-        Ok(None)
+        Ok(heard)
     }
 
     async fn hear(&mut self, frame: &[u8], line: &mut Line) -> Result<Heard, Closed> {

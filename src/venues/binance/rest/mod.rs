@@ -225,8 +225,9 @@ impl RestClient {
                 pause_ms(attempt, millis(settings.pause_first), millis(settings.pause_most), fastrand::f64());
             let pause = match error.advice() {
                 Advice::Retry { after_ms } => after_ms.unwrap_or(0).max(own),
-                // Without the clock the second attempt would fail like the first.
-                Advice::Resync if !synced => {
+                // Without the clock the second attempt would fail like the first. What carries no time is not
+                // cured by it, the question for the time above all.
+                Advice::Resync if !synced && request.security == Security::Signed => {
                     synced = true;
                     Box::pin(self.sync_clock()).await?;
                     continue;
@@ -359,9 +360,32 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
+        let words = error.to_string();
+        // Some say what caused them in their own words already.
+        if !text.ends_with(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::chain;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("IO error: {0}")]
+    struct Told(#[source] std::io::Error);
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("no connection")]
+    struct Untold(#[source] Told);
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let error = Untold(Told(std::io::Error::other("refused")));
+        assert_eq!(chain(&error), "no connection: IO error: refused");
+    }
 }
