@@ -155,6 +155,15 @@ pub struct OpenOrders {
     pub lists: u32,
 }
 
+impl OpenOrders {
+    /// Counts one more.
+    pub fn add(&mut self, order: &OrderShape) {
+        self.orders = self.orders.saturating_add(1);
+        self.algo = self.algo.saturating_add(u32::from(order.order_type.is_conditional()));
+        self.iceberg = self.iceberg.saturating_add(u32::from(order.iceberg_quantity.is_some()));
+    }
+}
+
 /// A filter that refuses an order. The name is the one of the error message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, thiserror::Error)]
 #[error("Filter failure: {}", self.name())]
