@@ -158,7 +158,7 @@ pub struct OpenOrders {
 impl OpenOrders {
     /// One more order.
     pub fn count(&mut self, order: &OrderShape) {
-        self.orders += 1;
+        self.orders = self.orders.saturating_add(1);
         self.algo += u32::from(order.order_type.is_conditional());
         self.iceberg += u32::from(order.iceberg_quantity.is_some());
     }

@@ -17,7 +17,7 @@ use mista::venues::binance::wire::{
     ApiFrame, Canceled, LimitKind, MarketEvent, MarketFrame, RateLimit, ReplacePart, UserEvent, Word,
 };
 use mista::venues::binance::{frames, keys, parse};
-use mista::venues::rules::{ExchangeFilters, FilterFailure, Situation, SymbolRules};
+use mista::venues::rules::{ExchangeFilters, FilterFailure, OpenOrders, Situation, SymbolRules};
 use mista::venues::words::{ExecutionType, ExpiryReason, OrderStatus, OrderType, SymbolStatus, TimeInForce};
 use proptest::prelude::*;
 use ring::signature::{ED25519, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
@@ -785,6 +785,22 @@ fn the_orders_of_a_list_have_to_fit_together() {
     ] {
         let checked = list(kind.clone()).check(&rules(), &ExchangeFilters::default(), &Situation::default());
         assert_eq!(checked.is_ok(), good, "{kind:?}: {checked:?}");
+    }
+    // Its own orders count among those that may be open.
+    let pair = || ListRequestKind::Oco { above: maker("70000"), below: stop("50000") };
+    let mut few = rules();
+    few.filters.max_num_orders = Some(5);
+    let account = ExchangeFilters { max_num_algo_orders: Some(3), ..ExchangeFilters::default() };
+    for (orders, algo, expected) in [
+        (3, 2, "Ok"),
+        (4, 2, "Filter failure: MAX_NUM_ORDERS"),
+        (3, 3, "Filter failure: EXCHANGE_MAX_NUM_ALGO_ORDERS"),
+    ] {
+        let open = Some(OpenOrders { orders, algo, ..OpenOrders::default() });
+        let situation = Situation { open, open_in_account: open, ..Situation::default() };
+        let checked = list(pair()).check(&few, &account, &situation);
+        let said = checked.map_or_else(|fault| fault.to_string(), |_| "Ok".to_owned());
+        assert_eq!(said, expected, "{orders} open, {algo} of them stops");
     }
 }
 

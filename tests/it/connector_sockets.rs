@@ -5,6 +5,7 @@ use crate::connector::{fixture, rules};
 use futures_util::{SinkExt, StreamExt};
 use mista::model::Side;
 use mista::venues::binance::budget::Priority;
+use mista::venues::binance::limits::Limits;
 use mista::venues::binance::outcome::{Outcome, ReadError, RefusalKind};
 use mista::venues::binance::request::{CancelRequest, Checked, OrderKey, OrderRequest};
 use mista::venues::binance::rest::{RestClient, RestSettings};
@@ -283,6 +284,18 @@ fn a_wrong_clock_is_set_and_the_order_sent_once_more() {
     });
 }
 
+#[test]
+fn a_question_for_the_time_that_is_refused_for_its_time_is_not_asked_for_ever() {
+    run(async {
+        let acts = (0..9).map(|_| error(400, -1021)).collect();
+        let (base, mut requests) = server(acts).await;
+        let failed = client(&base, settings()).sync_clock().await.unwrap_err();
+        assert_eq!(failed.refusal().unwrap().kind, RefusalKind::Timestamp);
+        requests.recv().await.unwrap();
+        assert!(requests.try_recv().is_err(), "asked again");
+    });
+}
+
 // ---- market streams -----------------------------------------------------------------------------------------
 
 type Server = WebSocketStream<TcpStream>;
@@ -465,18 +478,41 @@ fn a_new_connection_takes_over_before_the_old_one_goes() {
     });
 }
 
+#[test]
+fn a_goodbye_during_the_subscription_is_heard() {
+    run(async {
+        let (listener, url) = listen().await;
+        let mut stream = streams(&url, quick());
+        let mut leaving = accept(&listener).await;
+        let asked = request(&mut leaving).await;
+        send(&mut leaving, text("stream_shutdown.json")).await;
+        send(&mut leaving, json!({ "result": null, "id": asked["id"] })).await;
+        connected(&mut stream, 1).await;
+        let item = stream.next().await.unwrap();
+        assert!(matches!(item, StreamItem::Event { event: MarketEvent::ServerShutdown { .. }, .. }));
+        // The old one lives on until the next is ready.
+        let (_new, _) = subscribed(&listener).await;
+        while leaving.next().await.is_some_and(|frame| frame.is_ok()) {}
+        connected(&mut stream, 2).await;
+
+        let (listener, url) = listen().await;
+        let (_api, mut items) = api(&url, UserData::Signature);
+        let mut leaving = accept(&listener).await;
+        let asked = request(&mut leaving).await;
+        send(&mut leaving, text("api_shutdown.json")).await;
+        send(&mut leaving, json!({ "id": asked["id"], "status": 200, "result": { "subscriptionId": 0 } }))
+            .await;
+        assert_eq!(items.recv().await.unwrap(), ApiItem::Connected { generation: 1 });
+        let _new = subscriber(&listener).await;
+        assert_eq!(items.recv().await.unwrap(), ApiItem::Connected { generation: 2 });
+    });
+}
+
 // ---- the WebSocket API --------------------------------------------------------------------------------------
 
 fn api(url: &str, user_data: UserData) -> (WsApi, mpsc::Receiver<ApiItem>) {
     let settings = WsApiSettings { socket: quick(), user_data, ..WsApiSettings::default() };
-    WsApi::open(
-        url,
-        credentials(),
-        mista::venues::binance::limits::Limits::default(),
-        settings,
-        Connects::default(),
-    )
-    .unwrap()
+    WsApi::open(url, credentials(), Limits::default(), settings, Connects::default()).unwrap()
 }
 
 async fn place(api: &WsApi, id: &str) -> Outcome<OrderReport> {
@@ -562,6 +598,110 @@ fn orders_over_the_websocket_api_have_one_of_three_outcomes() {
         match items.recv().await.unwrap() {
             ApiItem::Refused(refusal) => assert_eq!(refusal.kind, RefusalKind::Key),
             other => panic!("{other:?}"),
+        }
+    });
+}
+
+/// Answers the handshake of a connection by an error instead.
+async fn turned_away(listener: &TcpListener, status: u16, headers: &str, body: &str) {
+    let (mut socket, _) = listener.accept().await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(socket.read_u8().await.unwrap());
+    }
+    let length = body.len();
+    let answer = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n{headers}\r\n{body}");
+    socket.write_all(answer.as_bytes()).await.unwrap();
+    socket.shutdown().await.unwrap();
+}
+
+#[test]
+fn connections_wait_until_a_ban_is_over_and_count_in_the_limits() {
+    run(async {
+        let (listener, url) = listen().await;
+        let limits = Limits::default();
+        let quickly = WsApiSettings { socket: quick(), ..WsApiSettings::default() };
+        let (api, mut items) =
+            WsApi::open(&url, credentials(), limits.clone(), quickly, Connects::default()).unwrap();
+        turned_away(&listener, 418, "Retry-After: 1\r\n", "").await;
+        let banned = Instant::now();
+        match items.recv().await.unwrap() {
+            ApiItem::Disconnected { generation: 0, reason } => assert!(reason.contains("418"), "{reason}"),
+            other => panic!("{other:?}"),
+        }
+        let _server = subscriber(&listener).await;
+        assert!(banned.elapsed() >= Duration::from_millis(950), "dialled within the ban");
+        assert_eq!(items.recv().await.unwrap(), ApiItem::Connected { generation: 1 });
+        // Unless a minute has begun just then.
+        let (weight, _) = limits.weight().unwrap();
+        assert!(weight == 8 || weight <= 4, "{weight}");
+        drop(api);
+
+        // So do streams, and the other way round: what a stream is told holds for all of these limits.
+        let (listener, url) = listen().await;
+        let rest = client("http://127.0.0.1:1", settings());
+        let names = [trade_stream("BTCUSDT")];
+        let mut stream = MarketStream::open(&url, names, quick(), Connects::within(rest.limits())).unwrap();
+        turned_away(&listener, 429, "Retry-After: 600\r\n", "").await;
+        assert!(matches!(stream.next().await.unwrap(), StreamItem::Disconnected { .. }));
+        match rest.place(&order("a")).await {
+            Outcome::Refused(refusal) => {
+                assert!(matches!(refusal.kind, RefusalKind::RateLimited { .. }), "{refusal}");
+            }
+            other => panic!("{other:?}"),
+        }
+    });
+}
+
+#[test]
+fn an_order_that_the_connection_does_not_take_is_refused_and_never_written() {
+    run(async {
+        let (listener, url) = listen().await;
+        let socket = SocketSettings { capacity: 1, answer_timeout: Duration::from_secs(3), ..quick() };
+        let order_patience = Duration::from_millis(200);
+        let settings = WsApiSettings { socket, order_patience, ..WsApiSettings::default() };
+        let (api, mut items) =
+            WsApi::open(&url, credentials(), Limits::default(), settings, Connects::default()).unwrap();
+        let mut server = subscriber(&listener).await;
+        // Nobody reads what comes: `Connected` fills the channel, and the first event stops everything.
+        send(&mut server, text("user_trade.json")).await;
+        send(&mut server, text("user_trade.json")).await;
+        // Until the events have stopped it, it may still write.
+        while !matches!(place(&api, "early").await, Outcome::Refused(_)) {}
+        let late = |number: usize| {
+            let api = &api;
+            async move { place(api, &format!("late-{number}")).await }
+        };
+        // More than fit into the queue to the connection.
+        for outcome in futures_util::future::join_all((0..80).map(late)).await {
+            match outcome {
+                Outcome::Refused(refusal) => assert_eq!(refusal.kind, RefusalKind::NotSent, "{refusal}"),
+                other => panic!("{other:?}"),
+            }
+        }
+        // Once somebody reads again, only what is asked from then on is written.
+        let reading =
+            async { while !matches!(items.recv().await, None | Some(ApiItem::Disconnected { .. })) {} };
+        let answering = async {
+            loop {
+                let asked = request(&mut server).await;
+                let id = asked["params"]["newClientOrderId"].as_str().unwrap().to_owned();
+                assert!(!id.starts_with("late"), "{id} was written");
+                let mut answer: Value = serde_json::from_slice(&fixture("api_ok.json")).unwrap();
+                answer["id"] = asked["id"].clone();
+                send(&mut server, answer).await;
+                if id == "now" {
+                    return;
+                }
+            }
+        };
+        let placing = async {
+            let (outcome, ()) = tokio::join!(place(&api, "now"), answering);
+            outcome
+        };
+        tokio::select! {
+            outcome = placing => assert!(outcome.accepted().is_some()),
+            () = reading => panic!("the connection is gone"),
         }
     });
 }

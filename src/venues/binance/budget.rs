@@ -255,6 +255,13 @@ pub fn used_in_header(name: &str, value: &str) -> Option<Used> {
     Some(Used { kind, interval_ms, count: value.trim().parse().ok()? })
 }
 
+/// When a ban ends by the text that tells it, such as `IP banned until 1573465222000.`, in ms.
+pub fn banned_until_ms(message: &str) -> Option<i64> {
+    let (_, rest) = message.split_once("banned until ")?;
+    let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
+    digits.parse().ok()
+}
+
 /// At most so many connections in so long, with a margin to the exchange's 300 in five minutes.
 #[derive(Debug, Default)]
 pub struct ConnectBudget {

@@ -314,9 +314,12 @@ impl ListRequest {
     ) -> Result<Checked<ListRequest>, OrderFault> {
         check_id(&self.list_client_order_id)?;
         let orders = self.orders();
+        // Those before it in the list are open by then.
+        let mut then = *situation;
         for (index, order) in orders.iter().enumerate() {
             let is_pending = index > 0 && !matches!(self.kind, ListRequestKind::Oco { .. });
-            order.judge(rules, account, situation, !is_pending)?;
+            order.judge(rules, account, &then, !is_pending)?;
+            then.count(&order.shape);
             if orders[..index].iter().any(|other| other.client_order_id == order.client_order_id) {
                 return Err(OrderFault::List("must have client order ids of their own"));
             }

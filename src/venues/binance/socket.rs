@@ -1,9 +1,10 @@
 //! One WebSocket connection, until it ends: text in, text out, silence noticed. The library underneath answers
 //! the server's pings as long as somebody reads.
 
-use super::budget::ConnectBudget;
+use super::budget::{ConnectBudget, Cost, Priority};
 use super::clock::Clock;
 use super::endpoints::check_websocket;
+use super::limits::{Limits, Permit, retry_after_ms};
 use super::outcome::pause_ms;
 use super::rest::{SetupError, chain, millis};
 use super::tls;
@@ -13,10 +14,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::{HeaderValue, header};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
 
 /// Bytes of a message that are read; more ends the connection.
@@ -67,16 +68,34 @@ impl Default for SocketSettings {
 pub struct Connects {
     budget: Arc<Mutex<ConnectBudget>>,
     clock: Clock,
+    limits: Limits,
 }
 
 impl Connects {
-    /// Waits until one more connection may be made, and counts it.
-    async fn admit(&self) {
+    /// Connections that keep the pauses of these limits, which other connections to the same exchange share.
+    pub fn within(limits: &Limits) -> Connects {
+        Connects { limits: limits.clone(), ..Connects::default() }
+    }
+
+    /// The same count under other limits.
+    pub(super) fn under(self, limits: &Limits) -> Connects {
+        Connects { limits: limits.clone(), ..self }
+    }
+
+    /// Waits until one more connection may be made, and counts it with the weight that it costs. A pause that
+    /// the exchange asks for is waited for, however long: dialling within it makes it longer.
+    async fn admit(&self, weight: u64) -> Result<Permit, String> {
         loop {
             let now_ms = self.clock.local_ms();
             let asked = self.budget.lock().unwrap_or_else(PoisonError::into_inner).admit(now_ms);
             match asked {
-                Ok(()) => return,
+                Ok(()) => {
+                    let permit =
+                        self.limits.admit(Cost { weight, orders: 0 }, Priority::Cancel, Duration::MAX);
+                    return permit
+                        .await
+                        .map_err(|wait_ms| format!("the limits leave no room for {wait_ms} ms"));
+                }
                 Err(wait) => {
                     let wait_ms = u64::try_from(wait.until_ms - now_ms).unwrap_or(0);
                     sleep(Duration::from_millis(wait_ms.max(1))).await;
@@ -102,9 +121,10 @@ impl Dialer {
         Ok(Dialer { url, connector, settings, connects })
     }
 
-    /// A connection, or why there is none. `pace`: most messages in a second, where the exchange limits them.
-    pub async fn dial(&self, pace: Option<usize>) -> Result<Socket, String> {
-        self.connects.admit().await;
+    /// A connection with what is reserved for it, or why there is none. `pace`: most messages in a second, where
+    /// the exchange limits them. `weight`: of the connection and what makes it ready.
+    pub async fn dial(&self, pace: Option<usize>, weight: u64) -> Result<(Socket, Permit), String> {
+        let permit = self.connects.admit(weight).await?;
         let mut request = self.url.as_str().into_client_request().map_err(|error| chain(&error))?;
         let agent = HeaderValue::from_static(concat!("mista/", env!("CARGO_PKG_VERSION")));
         request.headers_mut().insert(header::USER_AGENT, agent);
@@ -119,10 +139,17 @@ impl Dialer {
         let limit = self.settings.connect_timeout;
         let connected = timeout(limit, connecting).await;
         let connected = connected.map_err(|_| format!("no connection within {} ms", millis(limit)))?;
-        let (socket, _) = connected.map_err(|error| chain(&error))?;
+        let (socket, _) = connected.map_err(|error| {
+            if let Error::Http(response) = &error {
+                let body = response.body().as_deref().unwrap_or_default();
+                let retry_after_ms = retry_after_ms(response.headers().get(header::RETRY_AFTER));
+                self.connects.limits.heed(response.status().as_u16(), body, retry_after_ms);
+            }
+            chain(&error)
+        })?;
         let now = Instant::now();
         let silence = self.settings.silence;
-        Ok(Socket { socket, silence, opened: now, heard: now, pace, sent: VecDeque::new() })
+        Ok((Socket { socket, silence, opened: now, heard: now, pace, sent: VecDeque::new() }, permit))
     }
 
     /// How long to wait before the connection after `failures` that did not last.

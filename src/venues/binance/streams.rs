@@ -166,12 +166,17 @@ fn item(frame: &[u8]) -> Option<StreamItem> {
     }
 }
 
+fn is_shutdown(item: &StreamItem) -> bool {
+    matches!(item, StreamItem::Event { event: MarketEvent::ServerShutdown { .. }, .. })
+}
+
 /// Connects and subscribes.
 async fn establish(dialer: &Dialer, names: BTreeSet<String>, first_id: u64) -> Result<Live, String> {
     if names.len() > STREAMS_MAX {
         return Err(format!("{} streams are more than the {STREAMS_MAX} of a connection", names.len()));
     }
-    let mut socket = dialer.dial(Some(PACE)).await?;
+    // Weight is not counted here, but a ban is of the whole address.
+    let (mut socket, _) = dialer.dial(Some(PACE), 0).await?;
     let (mut open, mut held) = (BTreeSet::new(), Vec::new());
     let all: Vec<&String> = names.iter().collect();
     for (batch, id) in all.chunks(BATCH).zip(first_id..) {
@@ -263,11 +268,10 @@ impl Feed {
     /// Passes on what a connection brings until it is lost, and when the last of its line was opened.
     async fn serve(&mut self, live: Live) -> (End, Instant) {
         let Live { mut socket, held, mut names } = live;
-        if !self.begin(held).await {
-            return (End::Closed, socket.opened);
-        }
         let dialer = self.dialer.clone();
-        let mut rotate_at = dialer.rotation();
+        let Some(mut rotate_at) = self.begin(held).await else {
+            return (End::Closed, socket.opened);
+        };
         let mut opening: Option<Opening<'_>> = None;
         loop {
             // What was asked for while this connection was made.
@@ -290,7 +294,7 @@ impl Feed {
                         Err(reason) => return (End::Lost(reason), socket.opened),
                     };
                     let Some(item) = item(&frame) else { continue };
-                    if matches!(item, StreamItem::Event { event: MarketEvent::ServerShutdown { .. }, .. }) {
+                    if is_shutdown(&item) {
                         rotate_at = Instant::now();
                     }
                     if self.items.send(item).await.is_err() {
@@ -314,11 +318,11 @@ impl Feed {
                                     return (End::Closed, socket.opened);
                                 }
                             }
-                            if !self.begin(live.held).await {
+                            let Some(next_at) = self.begin(live.held).await else {
                                 return (End::Closed, socket.opened);
-                            }
+                            };
+                            rotate_at = next_at;
                             socket.was_busy();
-                            rotate_at = dialer.rotation();
                         }
                         Err(reason) => {
                             tracing::warn!(reason, "the next connection cannot be made yet");
@@ -335,19 +339,20 @@ impl Feed {
         }
     }
 
-    /// A new generation; `false` when nobody listens.
-    async fn begin(&mut self, held: Vec<StreamItem>) -> bool {
+    /// A new generation: when the next is to take over, at once where this one said goodbye already. `None`:
+    /// nobody listens.
+    async fn begin(&mut self, held: Vec<StreamItem>) -> Option<Instant> {
         self.generation += 1;
         let generation = self.generation;
-        if self.items.send(StreamItem::Connected { generation }).await.is_err() {
-            return false;
-        }
+        self.items.send(StreamItem::Connected { generation }).await.ok()?;
+        let mut rotate_at = self.dialer.rotation();
         for item in held {
-            if self.items.send(item).await.is_err() {
-                return false;
+            if is_shutdown(&item) {
+                rotate_at = Instant::now();
             }
+            self.items.send(item).await.ok()?;
         }
-        true
+        Some(rotate_at)
     }
 }
 

@@ -30,11 +30,11 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 /// Requests without an answer on one connection.
 const PENDING_MAX: usize = 1000;
@@ -97,7 +97,8 @@ impl Drop for WsApi {
 pub struct WsApiSettings {
     pub socket: SocketSettings,
     pub user_data: UserData,
-    /// For an order to wait for room in the limits; then it is refused without being sent.
+    /// For a request to wait for room in the limits, and again to be written; then it is refused without being
+    /// sent.
     pub order_patience: Duration,
     /// How long after its time a request is still carried out; at most 60 s.
     pub recv_window: Duration,
@@ -118,7 +119,37 @@ impl Default for WsApiSettings {
 struct Command {
     id: u64,
     frame: String,
+    fate: Arc<Fate>,
     reply: oneshot::Sender<Reply>,
+}
+
+/// Whether a request is written. Decided once, either by the keeper or by whoever gives up waiting: what was
+/// withdrawn is never written, and what may be written cannot be withdrawn.
+#[derive(Debug, Default)]
+struct Fate(AtomicI64);
+
+impl Fate {
+    const WAITING: i64 = 0;
+    const WITHDRAWN: i64 = -1;
+
+    fn decide(&self, to: i64) -> bool {
+        self.0.compare_exchange(Fate::WAITING, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// It is about to be written, at this local time in ms; `false`: it was withdrawn.
+    fn write(&self, now_ms: i64) -> bool {
+        self.decide(now_ms.max(1))
+    }
+
+    /// When it was about to be written, in local ms.
+    fn written_ms(&self) -> Option<i64> {
+        Some(self.0.load(Ordering::Acquire)).filter(|it| *it > Fate::WAITING)
+    }
+
+    /// `true`: it was not written, and will not be.
+    fn withdraw(&self) -> bool {
+        self.decide(Fate::WITHDRAWN) || self.0.load(Ordering::Acquire) == Fate::WITHDRAWN
+    }
 }
 
 #[derive(Debug)]
@@ -175,7 +206,7 @@ impl WsApi {
         settings: WsApiSettings,
         connects: Connects,
     ) -> Result<(WsApi, mpsc::Receiver<ApiItem>), SetupError> {
-        let dialer = Dialer::new(url.to_owned(), settings.socket.clone(), connects)?;
+        let dialer = Dialer::new(url.to_owned(), settings.socket.clone(), connects.under(&limits))?;
         let (items, receiver) = mpsc::channel(settings.socket.capacity.max(1));
         let (commands, orders) = mpsc::channel(64);
         let next_id = Arc::new(AtomicU64::new(1));
@@ -268,10 +299,14 @@ impl WsApi {
     pub async fn sync_clock(&self) -> Result<i64, ReadError> {
         let clock = self.limits.clock();
         let cost = Cost { weight: 1, orders: 0 };
-        let asked_ms = clock.local_ms();
-        let attempt = self.attempt("time", Vec::new(), false, cost, Priority::Read).await;
+        let fate = Arc::new(Fate::default());
+        let attempt = self.attempt_as(&fate, "time", Vec::new(), false, cost, Priority::Read).await;
+        let answered_ms = clock.local_ms();
         let server_ms = of_read(attempt.map_err(ReadError::Refused)?, parse::server_time)?;
-        clock.learn(asked_ms, clock.local_ms(), server_ms);
+        // It may have waited a long time before it was written.
+        if let Some(asked_ms) = fate.written_ms() {
+            clock.learn(asked_ms, answered_ms, server_ms);
+        }
         Ok(clock.offset_ms())
     }
 
@@ -308,6 +343,19 @@ impl WsApi {
         cost: Cost,
         priority: Priority,
     ) -> Result<Attempt, Refusal> {
+        self.attempt_as(&Arc::default(), method, params, signed, cost, priority).await
+    }
+
+    /// The same, and `fate` tells when it was written.
+    async fn attempt_as(
+        &self,
+        fate: &Arc<Fate>,
+        method: &str,
+        params: Params,
+        signed: bool,
+        cost: Cost,
+        priority: Priority,
+    ) -> Result<Attempt, Refusal> {
         let patience = self.settings.order_patience;
         let mut permit = self.limits.admit(cost, priority, patience).await.map_err(|wait_ms| {
             let kind = RefusalKind::RateLimited { retry_after_ms: Some(wait_ms) };
@@ -321,18 +369,34 @@ impl WsApi {
         };
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let frame = signer.frame(id, method, params, signed).map_err(local)?;
-        let (reply, answer) = oneshot::channel();
-        let unsent = || Attempt::NotSent("the connection has ended".to_owned());
-        if self.commands.send(Command { id, frame, reply }).await.is_err() {
-            return Ok(unsent());
+        let (reply, mut answer) = oneshot::channel();
+        let command = Command { id, frame, fate: fate.clone(), reply };
+        let written_by = Instant::now() + patience;
+        // Whoever reads the items may have stopped: then the keeper stands still, and takes nothing.
+        let stuck = || Attempt::NotSent(format!("it could not be written within {} ms", millis(patience)));
+        match timeout_at(written_by, self.commands.send(command)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => return Ok(Attempt::NotSent("the connection has ended".to_owned())),
+            Err(_) => return Ok(stuck()),
         }
         let limit = self.settings.socket.answer_timeout;
-        let response = match timeout(limit, answer).await {
+        let answer_by = Instant::now() + limit;
+        let mut answered = timeout_at(written_by.min(answer_by), &mut answer).await;
+        if answered.is_err() {
+            if fate.withdraw() {
+                return Ok(stuck());
+            }
+            answered = timeout_at(answer_by, answer).await;
+        }
+        let response = match answered {
             Ok(Ok(Reply::Answer(response))) => response,
             Ok(Ok(Reply::NotSent(why))) => return Ok(Attempt::NotSent(why)),
             Ok(Ok(Reply::Lost(why))) => return Ok(Attempt::Lost(why)),
-            // Whoever had it is gone, and may have written it.
-            Ok(Err(_)) => return Ok(Attempt::Lost("the connection ended".to_owned())),
+            // Whoever had it is gone.
+            Ok(Err(_)) => {
+                let why = "the connection ended".to_owned();
+                return Ok(if fate.withdraw() { Attempt::NotSent(why) } else { Attempt::Lost(why) });
+            }
             Err(_) => return Ok(Attempt::Lost(format!("no answer within {} ms", millis(limit)))),
         };
         permit.settle(&used(&response.rate_limits));
@@ -342,6 +406,12 @@ impl WsApi {
 }
 
 const CANCEL: Cost = Cost { weight: 1, orders: 0 };
+
+/// Weight of a connection.
+const CONNECT: u64 = 2;
+
+/// Weight of a logon, and of a subscription to the account.
+const READY: u64 = 2;
 
 fn urgency(protects: bool) -> Priority {
     if protects { Priority::Cancel } else { Priority::Order }
@@ -359,8 +429,7 @@ fn answer_of(response: ApiResponse, limits: &Limits) -> Answer {
     let now_ms = limits.clock().now_ms();
     let retry_after_ms = response.retry_after.map(|time| time.saturating_sub(now_ms).max(0));
     let body = response.body.into_bytes();
-    let code = parse::api_error(&body).map(|error| error.code);
-    limits.heed(response.status, code, retry_after_ms);
+    limits.heed(response.status, &body, retry_after_ms);
     Answer { status: response.status, body, retry_after_ms }
 }
 
@@ -392,7 +461,13 @@ impl From<String> for Failure {
 
 impl Opener {
     async fn open(self) -> Result<Live, Failure> {
-        let socket = self.dialer.dial(None).await?;
+        // At once for all of it: a connection that waits for room between two requests would not be read.
+        let requests = match self.user_data {
+            UserData::None => 0,
+            UserData::Signature => 1,
+            UserData::Session => 2,
+        };
+        let (socket, _permit) = self.dialer.dial(None, CONNECT + requests * READY).await?;
         let mut live = Live { socket, held: Vec::new() };
         match self.user_data {
             UserData::None => {}
@@ -441,7 +516,8 @@ impl Opener {
         live.socket.send(self.signer.frame(id, "time", Vec::new(), false)?).await?;
         let answered = timeout(self.dialer.settings.answer_timeout, self.answer(live, id)).await;
         let response = answered.map_err(|_| "time: no answer".to_owned())??;
-        let server_ms = parse::server_time(response.body.as_bytes()).map_err(|error| error.to_string())?;
+        let answer = answer_of(response, &self.signer.limits);
+        let server_ms = parse::server_time(&answer.body).map_err(|error| error.to_string())?;
         clock.learn(asked_ms, clock.local_ms(), server_ms);
         Ok(())
     }
@@ -493,6 +569,8 @@ struct Old {
 
 /// Nobody listens any more.
 struct Closed;
+
+const TERMINATED: &str = "the exchange ended the subscription";
 
 /// What a frame asks of whoever keeps the connection.
 enum Heard {
@@ -565,10 +643,14 @@ impl Keeper {
         let mut old: Option<Old> = None;
         let mut opening: Option<Opening> = None;
         let mut rotate_at = self.opener.dialer.rotation();
-        if let Some(reason) = self.begin(&mut line, live.held).await? {
-            let opened = line.socket.opened;
-            line.lose(&reason);
-            return Ok((reason, opened));
+        match self.begin(&mut line, live.held).await? {
+            Heard::Nothing => {}
+            Heard::Rotate => rotate_at = Instant::now(),
+            Heard::Terminated => {
+                let opened = line.socket.opened;
+                line.lose(TERMINATED);
+                return Ok((TERMINATED.to_owned(), opened));
+            }
         }
         let reason = loop {
             wind_down(&mut old).await;
@@ -579,7 +661,7 @@ impl Keeper {
                         match self.hear(&frame, &mut line).await? {
                             Heard::Nothing => {}
                             Heard::Rotate => rotate_at = Instant::now(),
-                            Heard::Terminated => break "the exchange ended the subscription".to_owned(),
+                            Heard::Terminated => break TERMINATED.to_owned(),
                         }
                         line.socket.was_busy();
                     }
@@ -611,8 +693,10 @@ impl Keeper {
                             let before = std::mem::replace(&mut line, new);
                             old = Some(Old { line: before, ends, closing: false });
                             rotate_at = self.opener.dialer.rotation();
-                            if let Some(reason) = self.begin(&mut line, live.held).await? {
-                                break reason;
+                            match self.begin(&mut line, live.held).await? {
+                                Heard::Nothing => {}
+                                Heard::Rotate => rotate_at = Instant::now(),
+                                Heard::Terminated => break TERMINATED.to_owned(),
                             }
                         }
                         Err(failure) => {
@@ -626,7 +710,8 @@ impl Keeper {
                     }
                 }
                 command = self.commands.recv() => {
-                    if let Err(reason) = line.write(command.ok_or(Closed)?).await {
+                    let now_ms = self.opener.signer.limits.clock().local_ms();
+                    if let Err(reason) = line.write(command.ok_or(Closed)?, now_ms).await {
                         break reason;
                     }
                 }
@@ -641,18 +726,21 @@ impl Keeper {
         Ok((reason, opened))
     }
 
-    /// A new generation, and what came while it was made; a reason where that says that it has ended already.
-    async fn begin(&mut self, line: &mut Line, held: Vec<Vec<u8>>) -> Result<Option<String>, Closed> {
+    /// A new generation, and what came while it was made: what that asks for holds as if it came now.
+    async fn begin(&mut self, line: &mut Line, held: Vec<Vec<u8>>) -> Result<Heard, Closed> {
         self.generation += 1;
         let generation = self.generation;
         self.tell(ApiItem::Connected { generation }).await?;
+        let mut heard = Heard::Nothing;
         for frame in held {
-            if let Heard::Terminated = self.hear(&frame, line).await? {
-                return Ok(Some("the exchange ended the subscription".to_owned()));
+            match self.hear(&frame, line).await? {
+                Heard::Nothing => {}
+                Heard::Rotate => heard = Heard::Rotate,
+                Heard::Terminated => return Ok(Heard::Terminated),
             }
         }
         line.socket.was_busy();
-        Ok(None)
+        Ok(heard)
     }
 
     async fn hear(&mut self, frame: &[u8], line: &mut Line) -> Result<Heard, Closed> {
@@ -699,8 +787,8 @@ impl Keeper {
 
 impl Line {
     /// Writes a request, unless whoever made it has given up. An error ends the connection.
-    async fn write(&mut self, command: Command) -> Result<(), String> {
-        let Command { id, frame, reply } = command;
+    async fn write(&mut self, command: Command, now_ms: i64) -> Result<(), String> {
+        let Command { id, frame, fate, reply } = command;
         if reply.is_closed() {
             return Ok(());
         }
@@ -709,6 +797,9 @@ impl Line {
         }
         if self.pending.len() >= PENDING_MAX {
             let _ = reply.send(Reply::NotSent("too many requests wait for an answer".to_owned()));
+            return Ok(());
+        }
+        if !fate.write(now_ms) {
             return Ok(());
         }
         // Before it is written: from then on its outcome is open.

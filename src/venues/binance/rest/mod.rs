@@ -12,11 +12,10 @@ pub use account::History;
 use super::budget::{Cost, Priority, Used, used_in_header};
 use super::clock::Clock;
 use super::endpoints::EndpointError;
-use super::limits::{Limits, Permit};
+use super::limits::{Limits, Permit, retry_after_ms};
 use super::outcome::{
     Advice, Answer, Attempt, Outcome, ReadError, Refusal, RefusalKind, of_order, of_read, pause_ms,
 };
-use super::parse;
 use super::sign::{Credentials, Params, query, signed_query};
 use super::tls;
 use super::wire::RateLimit;
@@ -226,8 +225,9 @@ impl RestClient {
                 pause_ms(attempt, millis(settings.pause_first), millis(settings.pause_most), fastrand::f64());
             let pause = match error.advice() {
                 Advice::Retry { after_ms } => after_ms.unwrap_or(0).max(own),
-                // Without the clock the second attempt would fail like the first.
-                Advice::Resync if !synced => {
+                // Without the clock the second attempt would fail like the first. What carries no time is not
+                // cured by it, the question for the time above all.
+                Advice::Resync if !synced && request.security == Security::Signed => {
                     synced = true;
                     Box::pin(self.sync_clock()).await?;
                     continue;
@@ -313,8 +313,7 @@ impl RestClient {
         });
         permit.settle(&used);
         if let Attempt::Answered(answer) = &attempt {
-            let code = parse::api_error(&answer.body).map(|error| error.code);
-            inner.limits.heed(answer.status, code, answer.retry_after_ms);
+            inner.limits.heed(answer.status, &answer.body, answer.retry_after_ms);
         }
         Ok(attempt)
     }
@@ -336,10 +335,7 @@ impl RestClient {
             .iter()
             .filter_map(|(name, value)| used_in_header(name.as_str(), value.to_str().ok()?))
             .collect();
-        let retry_after_ms = headers
-            .get(header::RETRY_AFTER)
-            .and_then(|value| value.to_str().ok()?.trim().parse::<i64>().ok())
-            .map(|seconds| seconds.clamp(0, 7 * 86_400) * 1000);
+        let retry_after_ms = retry_after_ms(headers.get(header::RETRY_AFTER));
         let mut body = Vec::new();
         loop {
             match response.chunk().await {
@@ -364,9 +360,32 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
+        let words = error.to_string();
+        // Some say what caused them in their own words already.
+        if !text.ends_with(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::chain;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("IO error: {0}")]
+    struct Told(#[source] std::io::Error);
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("no connection")]
+    struct Untold(#[source] Told);
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let error = Untold(Told(std::io::Error::other("refused")));
+        assert_eq!(chain(&error), "no connection: IO error: refused");
+    }
 }
