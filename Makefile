@@ -1,6 +1,8 @@
 # `make` lists the targets. The program is `mista`; `target/release/mista --help` says more.
 
 CARGO ?= cargo
+SYMBOL ?= BTCUSDT
+INTERVAL ?= 1h
 SCRIPT ?= strategies/breakout.rhai
 SCRIPTS ?= $(filter-out %.d.rhai,$(wildcard strategies/*.rhai))
 MISTA = target/release/mista
@@ -24,8 +26,8 @@ run: install ## Backtest a script: make run SCRIPT=strategies/hybrid.rhai ARGS="
 check: install ## Check the scripts in strategies/
 	@for script in $(SCRIPTS); do echo "check $$script"; $(MISTA) check "$$script" || exit 1; done
 
-fetch-data: ## Planned: download candles
-	$(call planned,'mista fetch' will download candles. Meanwhile see docs/data.md about archives of candles.)
+fetch-data: install ## Download candles: make fetch-data SYMBOL=BTCUSDT INTERVAL=1h ARGS="--start 2021-01-01"
+	$(MISTA) fetch --symbol $(SYMBOL) --interval $(INTERVAL) $(ARGS)
 
 optimize: install ## Search a script's parameters: make optimize SCRIPT=strategies/hybrid.rhai ARGS="--end 2022-01-01"
 	$(MISTA) optimize $(SCRIPT) $(ARGS)

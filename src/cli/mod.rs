@@ -5,6 +5,7 @@ mod arguments;
 mod check;
 mod doctor;
 mod exchange;
+mod fetch;
 mod forward_test;
 mod new;
 mod optimize;
@@ -137,6 +138,8 @@ enum Verb {
     Exchange(Box<exchange::ExchangeArguments>),
     /// Would this machine trade? Network, clock, key, symbol, money, disk, config, scripts: a line each
     Doctor(Box<doctor::DoctorArguments>),
+    /// Download candles, or read the exchange's dumps, into candle files
+    Fetch(fetch::FetchArguments),
     /// Write indicators as columns of a CSV file
     Series(series::SeriesArguments),
 }
@@ -188,6 +191,7 @@ fn arguments_to_exit() -> ExitCode {
         Verb::Api(arguments) => api::api(&arguments),
         Verb::Exchange(arguments) => exchange::exchange(&arguments),
         Verb::Doctor(arguments) => doctor::doctor(&arguments),
+        Verb::Fetch(arguments) => fetch::fetch(&arguments),
         Verb::Series(arguments) => series::series(&arguments),
     };
     match result {

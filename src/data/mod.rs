@@ -34,6 +34,7 @@
 mod candle_file;
 mod clock;
 mod error;
+pub mod fetch;
 mod gaps;
 mod series_file;
 

@@ -14,6 +14,7 @@ mod determinism;
 mod doctor;
 mod exchange;
 mod exchange_server;
+mod fetch;
 mod forward_test;
 mod ledger;
 mod market;

@@ -227,6 +227,13 @@ impl Budget {
         window.turn(now_ms);
         Some(window.used.saturating_add(window.pending))
     }
+
+    /// What is counted of the limit on weight in its shortest window, and that limit.
+    pub fn weight(&mut self, now_ms: i64) -> Option<(u64, u64)> {
+        let windows = self.windows.iter().filter(|it| it.limit.kind == LimitKind::Weight);
+        let limit = windows.map(|it| it.limit).min_by_key(|limit| limit.interval_ms)?;
+        Some((self.used(now_ms, limit.kind, limit.interval_ms)?, limit.limit))
+    }
 }
 
 /// Reads a header such as `X-MBX-USED-WEIGHT-1M: 25`; `None` where it is another one.

@@ -37,6 +37,12 @@ impl Limits {
         self.with(|budget| budget.used(now_ms, kind, interval_ms))
     }
 
+    /// What is used of the limit on weight in the shortest window there is one for, and that limit.
+    pub fn weight(&self) -> Option<(u64, u64)> {
+        let now_ms = self.clock.now_ms();
+        self.with(|budget| budget.weight(now_ms))
+    }
+
     pub(super) fn with<T>(&self, f: impl FnOnce(&mut Budget) -> T) -> T {
         f(&mut self.budget.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -6,7 +6,7 @@ use super::render::Unit;
 use super::request::percent_decoded;
 use super::rest::{self, HttpRequest, HttpResponse, http_error, json_response};
 use super::socket::{Pace, serve};
-use super::state::{Shared, wall_us};
+use super::state::Shared;
 use super::streams::{self, MESSAGES_PER_SECOND, Streams};
 use super::ws_api::Api;
 use http_body_util::{BodyExt, Full, Limited};
@@ -166,7 +166,8 @@ impl Server {
             Room::Streams { is_combined, .. } => (*is_combined, false),
         };
         let mut state = self.shared.lock();
-        let now = state.server_us() / 1000;
+        let connected_us = state.server_us();
+        let now = connected_us.div_euclid(1000);
         if !state.limits.connect(ip, now) {
             return Err(Refusal::new(429, -1003, "Too many connections; 300 in 5 minutes are the most."));
         }
@@ -195,7 +196,7 @@ impl Server {
             };
             match room {
                 Room::Api => {
-                    let api = Api::new(shared.clone(), id, ip, unit, shows_limits, wall_us());
+                    let api = Api::new(shared.clone(), id, ip, unit, shows_limits, connected_us);
                     serve(shared, upgraded, line, api, Pace::new(None)).await;
                 }
                 Room::Streams { .. } => {
