@@ -149,7 +149,7 @@ def streams():
             c.partial_book_depth(symbol="btcusdt", level=5, speed=1000)
             wanted = {"kline", "trade", "bookTicker", "24hrMiniTicker", "depthUpdate", "depth"}
             if is_combined:
-                wanted = {"btcusdt@kline_1m", "btcusdt@trade", "btcusdt@bookTicker", "btcusdt@miniTicker", "btcusdt@depth@100ms", "btcusdt@depth5"}
+                wanted = {"btcusdt@kline_1m", "btcusdt@trade", "btcusdt@bookTicker", "btcusdt@miniTicker", "btcusdt@depth@100ms", "btcusdt@depth5@1000ms"}
             assert until(lambda: wanted <= seen), (wanted - seen, seen)
             c.stop()
 
