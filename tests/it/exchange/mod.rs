@@ -52,5 +52,4 @@ macro_rules! groups {
     };
 }
 
-/// What does not hold yet. It is a list to work on, not a proof.
 groups! { market requests orders filters lists cancels account streams api faults limits weights }
