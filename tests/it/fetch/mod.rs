@@ -402,9 +402,9 @@ fn a_candle_that_cannot_be_stops_it_and_what_came_before_is_kept() {
 #[test]
 fn without_progress_it_gives_up_and_says_how_to_go_on() {
     let play = Playground::new();
-    let scripted = Scripted::start(Box::new(|count, asked| match count {
-        0..=3 => (200, klines(two_days(), asked)),
-        _ => (502, String::new()),
+    let scripted = Scripted::start(Box::new(|_, asked| match asked.start < START + 1000 * MINUTE {
+        true => (200, klines(two_days(), asked)),
+        false => (502, String::new()),
     }));
     let said = play.mista(&format!("{SCRIPTED} --patience 2 --rest {}", scripted.url));
     let said = said.failed(1, "run the same command again to go on from there");
