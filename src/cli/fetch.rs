@@ -273,7 +273,9 @@ async fn work(arguments: &FetchArguments, url: &str, run: &mut Run) {
 }
 
 async fn connect(arguments: &FetchArguments, url: &str) -> Result<Exchange, FetchError> {
-    let exchange = Exchange::connect(url, Duration::from_secs(arguments.patience)).await?;
+    let exchange =
+        Exchange::connect(url, Duration::from_secs(arguments.patience), arguments.venue == Preset::Local)
+            .await?;
     let mut symbols: Vec<&str> = arguments.symbol.iter().map(String::as_str).collect();
     symbols.sort_unstable();
     symbols.dedup();

@@ -39,6 +39,8 @@ const ILLEGAL: i64 = -1100;
 /// A connection to an exchange that was there a moment ago.
 pub struct Exchange {
     client: RestClient,
+    /// The market's time when it was asked, where it is not that of the clock.
+    market_ms: Option<i64>,
     counts: RefCell<Counts>,
 }
 
@@ -61,16 +63,24 @@ fn is_settled(row: &Row, asked_ms: i64) -> bool {
 }
 
 impl Exchange {
-    /// To the exchange at `url`. A question that is not answered for `patience` ends it all.
-    pub async fn connect(url: &str, patience: Duration) -> Result<Exchange, FetchError> {
+    /// To the exchange at `url`. A question that is not answered for `patience` ends it all. A local exchange
+    /// replays the past: which of its candles are closed, its market says and not the clock.
+    pub async fn connect(url: &str, patience: Duration, is_local: bool) -> Result<Exchange, FetchError> {
         let settings = |read_deadline| RestSettings { read_deadline, ..RestSettings::default() };
         let first = RestClient::new(url, None, settings(CONTACT.min(patience)))?;
         let gone = |source| FetchError::NoContact { url: url.to_owned(), source };
         first.sync_clock().await.map_err(gone)?;
         let client = RestClient::new(url, None, settings(patience))?;
         client.sync_clock().await.map_err(gone)?;
+        // One that is not ours has no such answer, and the clock's time.
+        let market_ms = if is_local { client.market_time().await.ok() } else { None };
         let counts = Counts { requests: 2, ..Counts::default() };
-        Ok(Exchange { client, counts: RefCell::new(counts) })
+        Ok(Exchange { client, market_ms, counts: RefCell::new(counts) })
+    }
+
+    /// The time by which candles are judged to be closed.
+    fn now_ms(&self) -> i64 {
+        self.market_ms.map_or_else(|| self.client.clock().now_ms(), |market_ms| market_ms + SETTLED_MS)
     }
 
     /// What was used so far.
@@ -125,7 +135,7 @@ impl Exchange {
         let question =
             Question { symbol: &task.symbol, interval: &interval, interval_ms: task.interval.ms() };
         let (from, after) = (segment.from, segment.after.as_ref().map(Row::open_time));
-        let now = self.client.clock().now_ms();
+        let now = self.now_ms();
         let until = segment.until.unwrap_or(i64::MAX).min(now + 1);
         // Of what is there, the last may be beyond what is wanted now.
         if after.is_some_and(|after| after.saturating_add(question.interval_ms) >= until) {
@@ -253,7 +263,7 @@ impl Exchange {
         let what = || format!("{} {} from {}", question.symbol, question.interval, iso(range.start));
         let mut again = 0;
         loop {
-            let asked_ms = self.client.clock().now_ms();
+            let asked_ms = self.now_ms();
             let (start, end) = (Some(range.start), Some(range.end - 1));
             let answer = self.client.klines(question.symbol, question.interval, start, end, limit).await;
             self.count();

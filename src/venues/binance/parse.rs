@@ -41,6 +41,11 @@ pub fn server_time(body: &[u8]) -> Parsed<i64> {
     whole(body, |value| object(value)?.time("serverTime"))
 }
 
+/// The market's time of a local exchange, which is not the clock's; from what its control endpoint tells.
+pub fn market_time(body: &[u8]) -> Parsed<i64> {
+    whole(body, |value| object(value)?.time("market_time"))
+}
+
 /// An error, where the body is one: `{"code": …, "msg": …}` with a code other than 0.
 pub fn api_error(body: &[u8]) -> Option<ApiError> {
     let value: Value = serde_json::from_slice(body).ok()?;

@@ -31,6 +31,11 @@ impl RestClient {
         self.read(Request::read("/api/v3/time", Vec::new(), 1), parse::server_time).await
     }
 
+    /// The market's time in ms, where it has one of its own: that of the local exchange, which replays the past.
+    pub async fn market_time(&self) -> Result<i64, ReadError> {
+        self.read(Request::read("/control/state", Vec::new(), 0), parse::market_time).await
+    }
+
     /// Compares clocks, and returns how far the exchange's is ahead, in ms.
     pub async fn sync_clock(&self) -> Result<i64, ReadError> {
         let request = Request::read("/api/v3/time", Vec::new(), 1);
