@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use std::net::IpAddr;
 
 pub const PREFIX: &str = "/api/v3/";
+const JSON: &str = "application/json;charset=UTF-8";
 
 pub type HttpResponse = Response<Full<Bytes>>;
 
@@ -28,22 +29,19 @@ pub struct HttpRequest {
     pub ip: IpAddr,
 }
 
-/// An answer that says there is nothing.
-type Nothing = fn() -> Value;
-
 /// What clients of several markets ask for as they start: there is nothing in any of them, but they can go on.
-const OTHER_MARKETS: [(&str, Nothing); 5] = [
-    ("/sapi/v1/capital/config/getall", || json!([])),
-    ("/sapi/v1/margin/allPairs", || json!([])),
-    ("/sapi/v1/margin/isolated/allPairs", || json!([])),
-    ("/fapi/v1/exchangeInfo", || json!({ "timezone": "UTC", "rateLimits": [], "assets": [], "symbols": [] })),
-    ("/dapi/v1/exchangeInfo", || json!({ "timezone": "UTC", "rateLimits": [], "symbols": [] })),
+const OTHER_MARKETS: [(&str, &str); 5] = [
+    ("/sapi/v1/capital/config/getall", "[]"),
+    ("/sapi/v1/margin/allPairs", "[]"),
+    ("/sapi/v1/margin/isolated/allPairs", "[]"),
+    ("/fapi/v1/exchangeInfo", r#"{"timezone":"UTC","rateLimits":[],"assets":[],"symbols":[]}"#),
+    ("/dapi/v1/exchangeInfo", r#"{"timezone":"UTC","rateLimits":[],"symbols":[]}"#),
 ];
 
 /// What is sent back. `None`: the connection is to be closed without an answer.
 pub async fn answer(shared: &Shared, request: HttpRequest) -> Option<HttpResponse> {
     if let Some((_, nothing)) = OTHER_MARKETS.iter().find(|(path, _)| *path == request.path) {
-        return Some(json_response(StatusCode::OK, &nothing()));
+        return Some(with_type(StatusCode::OK, JSON, (*nothing).to_owned()));
     }
     let (reply, unit) = match reply(shared, &request) {
         Ok(reply) => reply,
@@ -129,7 +127,7 @@ pub fn refused(refusal: &Refusal, now: i64) -> HttpResponse {
 }
 
 pub fn json_response(status: StatusCode, body: &Value) -> HttpResponse {
-    with_type(status, "application/json;charset=UTF-8", body.to_string())
+    with_type(status, JSON, body.to_string())
 }
 
 /// What a proxy in front of the exchange answers: a page, no JSON.
