@@ -255,7 +255,7 @@ impl RestClient {
         match outcome {
             // Certain not to have been carried out, and cured by the right time.
             Outcome::Refused(refusal) if refusal.kind == RefusalKind::Timestamp => {
-                // Not for long: the order was made for now.
+                // Not for long: the order was made for this moment.
                 match timeout(self.inner.settings.order_patience, self.sync_clock()).await {
                     Ok(Ok(_)) => self.change_once(&request, &judge).await,
                     _ => Outcome::Refused(refusal),

@@ -95,7 +95,7 @@ impl Exchange {
         })
     }
 
-    /// The price a peg stands for now.
+    /// The price a peg stands for at this moment.
     pub(super) fn pegged(&self, symbol: SymbolId, side: Side, peg: Peg) -> Decimal {
         let (bid, ask) = self.quote(symbol);
         let tick = self.tick(symbol);
