@@ -147,6 +147,10 @@ pub fn exchange(arguments: &ExchangeArguments) -> Result<(), Failure> {
     let mut loaded = load(arguments)?;
     let mut start = start(arguments, &loaded)?;
     let mut end = arguments.end;
+    if let Some(end) = end.filter(|end| *end <= start) {
+        let text = format!("--end: the market begins at {}, and {} is not after that", iso(start), iso(end));
+        return Err(Failure::new(Exit::Usage, text));
+    }
     if arguments.is_today() {
         let shift;
         (start, shift) = move_to_today(&mut loaded, start);

@@ -143,6 +143,12 @@ impl Exchange {
         }
         let mut sink = Sink::new(segment, &task.path, "exchange", true);
         let mut notes = Vec::new();
+        if self.market_ms.is_some() {
+            notes.push(format!(
+                "{}: the local exchange may have dated these candles anew, or made them up: keep them apart from real ones",
+                task.name()
+            ));
+        }
         let mut cursor = match after {
             Some(after) => after,
             None => match self.next(&question, from.unwrap_or(0)..until).await? {

@@ -94,6 +94,10 @@ impl Control {
             Value::Null => None,
             value => Some(time_of(value).ok_or("`until` must be a time in ms, or in ISO form")?),
         };
+        let now = self.shared.lock().market.now();
+        if let Some(until) = until.filter(|until| *until < now) {
+            return Err(format!("the market is at {}, and does not go back to {}", iso(now), iso(until)));
+        }
         let own = || {
             let state = self.shared.lock();
             KlineInterval::of(&state.market.series(0).interval().to_string())
@@ -194,6 +198,9 @@ fn act(state: &mut State, path: &str, body: &Value) -> Answer {
         "disconnect" => {
             let account = account_of(state, body)?;
             let kind = body["kind"].as_str().unwrap_or("all");
+            if !["all", "streams", "api"].contains(&kind) {
+                return Err(format!("`kind` is streams, api or all, not {kind}"));
+            }
             let is_meant = |is_api: bool| match kind {
                 "streams" => !is_api,
                 "api" => is_api,
