@@ -3,6 +3,7 @@
 //! exchange's field lists.
 
 use crate::support::root;
+use base64::prelude::*;
 use mista::model::Side;
 use mista::venues::binance::budget::{Budget, ConnectBudget, Cost, Priority, Ticket, Used, used_in_header};
 use mista::venues::binance::outcome::{
@@ -98,18 +99,7 @@ fn hmac_signatures_are_the_documented_ones() {
 }
 
 fn base64_decoded(text: &str) -> Vec<u8> {
-    const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let (mut bits, mut held, mut bytes) = (0_u32, 0, Vec::new());
-    for c in text.chars().filter(|c| *c != '=') {
-        bits = (bits << 6) | LETTERS.find(c).unwrap() as u32;
-        held += 6;
-        if held >= 8 {
-            held -= 8;
-            bytes.push((bits >> held) as u8);
-            bits &= (1 << held) - 1;
-        }
-    }
-    bytes
+    BASE64_STANDARD.decode(text).unwrap()
 }
 
 #[test]
@@ -138,13 +128,7 @@ fn ed25519_signatures_are_those_of_the_standard() {
 fn signatures_of_private_keys_are_verified_by_their_public_keys() {
     let document = ring::signature::Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
     let pair = ring::signature::Ed25519KeyPair::from_pkcs8(document.as_ref()).unwrap();
-    let letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".as_bytes();
-    let mut body = String::new();
-    for chunk in document.as_ref().chunks(3) {
-        let bits =
-            chunk.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
-        (0..=chunk.len()).for_each(|i| body.push(char::from(letters[(bits >> (18 - 6 * i)) as usize & 63])));
-    }
+    let body = BASE64_STANDARD_NO_PAD.encode(document.as_ref());
     let pem = format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----");
     let credentials = Credentials::pem(KEY, &pem).unwrap();
     let signature = base64_decoded(&credentials.sign("symbol=BTCUSDT").unwrap());

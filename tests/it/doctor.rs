@@ -3,6 +3,7 @@
 //! a key.
 
 use crate::playground::{GOOD, Playground, START, Said, waves};
+use base64::prelude::*;
 use mista::model::{Interval, Side};
 use mista::venues::binance::request::OrderRequest;
 use mista::venues::binance::rest::{RestClient, RestSettings};
@@ -346,15 +347,7 @@ fn a_file_of_keys_is_for_its_owner_only() {
 
 /// As a PEM file holds it.
 fn pem(what: &str, bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for three in bytes.chunks(3) {
-        let bits = (0..3).fold(0, |bits, index| bits << 8 | usize::from(*three.get(index).unwrap_or(&0)));
-        for index in 0..4 {
-            let letter = char::from(LETTERS[bits >> (18 - 6 * index) & 63]);
-            text.push(if index <= three.len() { letter } else { '=' });
-        }
-    }
+    let text = BASE64_STANDARD.encode(bytes);
     format!("-----BEGIN {what}-----\n{text}\n-----END {what}-----\n")
 }
 

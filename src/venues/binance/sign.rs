@@ -4,9 +4,10 @@
 //! Over REST the exact bytes of the query are signed, percent-encoded already. Over the WebSocket API the
 //! parameters are signed sorted by name and raw.
 
+use crate::venues::base64;
 use ring::{hmac, rand::SystemRandom, rsa, signature};
 use std::fmt;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 /// What an API key is used with: the key's name, and a secret to sign with. Shows neither; the secret is
 /// overwritten when it is dropped.
@@ -102,14 +103,14 @@ impl Credentials {
             }
             Secret::Ed25519(document) => {
                 let key = signature::Ed25519KeyPair::from_pkcs8_maybe_unchecked(document);
-                Ok(base64(key.map_err(|_| KeyError::Signing)?.sign(payload).as_ref()))
+                Ok(base64::encoded(key.map_err(|_| KeyError::Signing)?.sign(payload).as_ref()))
             }
             Secret::Rsa(document) => {
                 let key = rsa::KeyPair::from_pkcs8(document).map_err(|_| KeyError::Signing)?;
                 let mut signed = vec![0; key.public().modulus_len()];
                 key.sign(&signature::RSA_PKCS1_SHA256, &SystemRandom::new(), payload, &mut signed)
                     .map_err(|_| KeyError::Signing)?;
-                Ok(base64(&signed))
+                Ok(base64::encoded(&signed))
             }
         }
     }
@@ -132,35 +133,12 @@ fn decoded(pem: &str) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     }
     let start = pem.split_once("-----BEGIN PRIVATE KEY-----").ok_or(KeyError::NotPem)?.1;
     let inside = start.split_once("-----END PRIVATE KEY-----").ok_or(KeyError::NotPem)?.0;
-    let mut document = Zeroizing::new(Vec::with_capacity(inside.len()));
-    let (mut bits, mut held) = (0_u32, 0);
-    for c in inside.bytes().filter(|c| !c.is_ascii_whitespace() && *c != b'=') {
-        let six = BASE64.iter().position(|letter| *letter == c).ok_or(KeyError::NotPem)?;
-        bits = (bits << 6) | six as u32;
-        held += 6;
-        if held >= 8 {
-            held -= 8;
-            document.push((bits >> held) as u8);
-            bits &= (1 << held) - 1;
-        }
-    }
-    bits.zeroize();
+    let plain = |c: &u8| !c.is_ascii_whitespace() && *c != b'=';
+    let text: Zeroizing<Vec<u8>> = Zeroizing::new(inside.bytes().filter(plain).collect());
+    let mut document = Zeroizing::new(vec![0; text.len()]);
+    let length = base64::decoded_into(&text, &mut document).map_err(|_| KeyError::NotPem)?;
+    document.truncate(length);
     Ok(document)
-}
-
-const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-fn base64(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let byte = |index: usize| u32::from(chunk.get(index).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for place in 0..4 {
-            let letter = BASE64[(bits >> (18 - 6 * place)) as usize & 63];
-            text.push(if place <= chunk.len() { char::from(letter) } else { '=' });
-        }
-    }
-    text
 }
 
 fn hex(bytes: &[u8]) -> String {

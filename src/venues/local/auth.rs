@@ -2,6 +2,7 @@
 
 use super::refusal::Refusal;
 use super::request::{JsonParams, Params, hex_value, json_text, percent_decoded, to_micros};
+use crate::venues::base64;
 use ring::{hmac, signature};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
@@ -35,7 +36,7 @@ impl Verifier {
     /// Of a public key in PEM form.
     pub fn of_pem(pem: &str) -> Result<Self, KeyError> {
         let body: String = pem.lines().map(str::trim).filter(|line| !line.starts_with("-----")).collect();
-        let der = base64_decoded(&body).ok_or(KeyError)?;
+        let der = base64::decoded(&body).ok_or(KeyError)?;
         if pem.contains("BEGIN RSA PUBLIC KEY") {
             return Ok(Verifier::Rsa(der));
         }
@@ -80,7 +81,7 @@ fn asymmetric(
     signature: &str,
 ) -> bool {
     let key = signature::UnparsedPublicKey::new(algorithm, key);
-    base64_decoded(signature).is_some_and(|signature| key.verify(payload, &signature).is_ok())
+    base64::decoded(signature).is_some_and(|signature| key.verify(payload, &signature).is_ok())
 }
 
 /// The value of a DER element with `tag`, and what comes after it.
@@ -101,29 +102,6 @@ fn hex_decoded(text: &str) -> Option<Vec<u8>> {
     let digits: Vec<u8> = text.bytes().map(hex_value).collect::<Option<_>>()?;
     let (pairs, rest) = digits.as_chunks::<2>();
     rest.is_empty().then(|| pairs.iter().map(|[high, low]| high << 4 | low).collect())
-}
-
-/// Standard base64, padded or not.
-pub fn base64_decoded(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
-    let (mut buffer, mut bits) = (0u32, 0);
-    for byte in text.trim_end_matches('=').bytes() {
-        let value = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        buffer = buffer << 6 | u32::from(value);
-        bits += 6;
-        if bits >= 8 {
-            bits -= 8;
-            bytes.push(u8::try_from(buffer >> bits & 0xff).unwrap_or_default());
-        }
-    }
-    Some(bytes)
 }
 
 /// What a REST request's signature is over, and that signature: query and body exactly as they were sent,
@@ -232,30 +210,16 @@ mod tests {
         let pair = ring::signature::Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap();
         let mut der = vec![0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
         der.extend(pair.public_key().as_ref());
-        let pem = format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", base64(&der));
+        let pem =
+            format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", base64::encoded(&der));
         let key = Verifier::of_pem(&pem).unwrap();
         assert_eq!(key.kind(), "Ed25519");
-        let signature = base64(pair.sign(QUERY.as_bytes()).as_ref());
+        let signature = base64::encoded(pair.sign(QUERY.as_bytes()).as_ref());
         assert!(key.verifies(QUERY.as_bytes(), &signature));
         assert!(!key.verifies(b"x", &signature));
         for wrong in ["", "-----BEGIN PUBLIC KEY-----", "MCowBQYDK2VwAyEA", "é"] {
             assert_eq!(Verifier::of_pem(wrong).err(), Some(KeyError), "{wrong}");
         }
-    }
-
-    fn base64(bytes: &[u8]) -> String {
-        const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-        let chunk = |chunk: &[u8]| {
-            let bits =
-                chunk.iter().fold(0u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
-            (0..4)
-                .map(|place| match place > chunk.len() {
-                    true => '=',
-                    false => char::from(DIGITS[(bits >> (18 - 6 * place) & 63) as usize]),
-                })
-                .collect::<String>()
-        };
-        bytes.chunks(3).map(chunk).collect()
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Keys of the three kinds, and what they sign.
 
 use crate::support::root;
+use base64::prelude::*;
 use ring::signature::{Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
 use ring::{hmac, rand};
 
@@ -31,12 +32,12 @@ impl Signer {
                 let tag = hmac::sign(&key, payload.as_bytes());
                 tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
             }
-            Signer::Ed25519(pair) => base64(pair.sign(payload.as_bytes()).as_ref()),
+            Signer::Ed25519(pair) => BASE64_STANDARD.encode(pair.sign(payload.as_bytes()).as_ref()),
             Signer::Rsa(pair) => {
                 let mut signature = vec![0; pair.public().modulus_len()];
                 let random = rand::SystemRandom::new();
                 pair.sign(&RSA_PKCS1_SHA256, &random, payload.as_bytes(), &mut signature).unwrap();
-                base64(&signature)
+                BASE64_STANDARD.encode(&signature)
             }
         }
     }
@@ -52,7 +53,7 @@ pub fn ed25519_public(key: &str) -> String {
     const PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
     let pair = ed25519(key);
     let der = [&PREFIX, pair.public_key().as_ref()].concat();
-    format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", base64(&der))
+    format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", BASE64_STANDARD.encode(&der))
 }
 
 pub fn rsa_public() -> String {
@@ -63,33 +64,7 @@ fn read(name: &str) -> String {
     std::fs::read_to_string(root().join("tests/exchange").join(name)).unwrap()
 }
 
-const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-fn base64(bytes: &[u8]) -> String {
-    let mut text = String::new();
-    for chunk in bytes.chunks(3) {
-        let word =
-            chunk.iter().fold(0u32, |word, byte| word << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
-        for place in 0..4 {
-            let letter = LETTERS[(word >> (18 - 6 * place) & 63) as usize] as char;
-            text.push(if place > chunk.len() { '=' } else { letter });
-        }
-    }
-    text
-}
-
 fn pem_body(pem: &str) -> Vec<u8> {
     let text: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
-    let mut bytes = Vec::new();
-    let (mut buffer, mut bits) = (0u32, 0);
-    for byte in text.trim_end_matches('=').bytes() {
-        let value = LETTERS.iter().position(|letter| *letter == byte).unwrap();
-        buffer = buffer << 6 | value as u32;
-        bits += 6;
-        if bits >= 8 {
-            bits -= 8;
-            bytes.push((buffer >> bits) as u8);
-        }
-    }
-    bytes
+    BASE64_STANDARD.decode(text).unwrap()
 }
