@@ -179,6 +179,14 @@ words! {
     SideWord { Buy = "BUY", Sell = "SELL" }
 }
 
+/// A parameter's name in a list: `stopPrice` of the leg `above` is `aboveStopPrice`. Bare without a leg.
+pub fn of_leg(leg: &str, name: &str) -> String {
+    match (leg, name.split_at_checked(1)) {
+        ("", _) | (_, None) => name.to_owned(),
+        (leg, Some((first, rest))) => format!("{leg}{}{rest}", first.to_ascii_uppercase()),
+    }
+}
+
 impl From<SideWord> for crate::model::Side {
     fn from(word: SideWord) -> Self {
         match word {

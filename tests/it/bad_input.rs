@@ -5,6 +5,7 @@
 //! Every run is also asked for trades, equity and a report; where it fails, none of them may exist after it,
 //! nor anything else that was not there before.
 
+use crate::playground::GOOD;
 use mista::engine::{ColumnCache, Intents, Moment, Settings, Standing, Strategy};
 use mista::model::{Candle, Candles, HOUR_MS};
 use mista::script::Script;
@@ -18,24 +19,6 @@ use std::sync::Arc;
 const START: i64 = 1_609_718_400_000;
 
 const HEADER: &str = "open_time,open,high,low,close,volume";
-
-/// What every case starts from: a script that trades, in a file that can be used.
-const GOOD: &str = r#"fn params() {
-    #{
-        period: int(5, 2, 20),
-        factor: float(1.0, 0.0, 2.0),
-        loud: flag(false),
-        side: choice("long", ["long", "none"]),
-    }
-}
-
-fn init(p) { #{ mean: sma(close, p.period) } }
-
-fn on_candle(ctx, p) {
-    if ctx.is_flat && ctx.close > ctx.mean { ctx.enter_long("above"); }
-    if ctx.is_long && ctx.close < ctx.mean { ctx.exit("below"); }
-}
-"#;
 
 /// Sixty candles, one an hour, that rise and fall.
 fn rows() -> Vec<String> {

@@ -11,7 +11,7 @@ use crate::venues::rules::{
 };
 use crate::venues::words::{
     CancelReplaceMode, CancelRestrictions, OrderType, ResponseType, SelfTradePrevention, SideWord,
-    TimeInForce,
+    TimeInForce, of_leg,
 };
 use rust_decimal::Decimal;
 
@@ -187,7 +187,7 @@ impl OrderRequest {
     /// How it is written: each name behind `prefix` (`above` → `aboveStopPrice`), or plain without one.
     fn write(&self, prefix: &str, params: &mut Params) {
         let shape = &self.shape;
-        let mut add = |name: &str, value: String| params.push((prefixed(prefix, name), value));
+        let mut add = |name: &str, value: String| params.push((of_leg(prefix, name), value));
         add("type", shape.order_type.name().to_owned());
         let id = if prefix.is_empty() { "newClientOrderId" } else { "clientOrderId" };
         add(id, self.client_order_id.clone());
@@ -207,7 +207,7 @@ impl OrderRequest {
     }
 
     fn write_side_and_quantity(&self, prefix: &str, params: &mut Params) {
-        let mut add = |name: &str, value: String| params.push((prefixed(prefix, name), value));
+        let mut add = |name: &str, value: String| params.push((of_leg(prefix, name), value));
         add("side", SideWord::from(self.shape.side).name().to_owned());
         if let Some(quantity) = self.shape.quantity {
             add("quantity", plain(quantity));
@@ -216,16 +216,6 @@ impl OrderRequest {
             add("quoteOrderQty", plain(quantity));
         }
     }
-}
-
-/// `stopPrice` behind `above` is `aboveStopPrice`.
-fn prefixed(prefix: &str, name: &str) -> String {
-    if prefix.is_empty() {
-        return name.to_owned();
-    }
-    let mut letters = name.chars();
-    let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
-    format!("{prefix}{first}{}", letters.as_str())
 }
 
 /// Without exponent and without zeros at the end.

@@ -39,10 +39,6 @@ impl Refusal {
         Refusal::bad(-1102, format!("Param '{one}' or '{other}' must be sent, but both were empty/null!"))
     }
 
-    pub fn not_required(name: &str) -> Self {
-        Refusal::bad(-1106, format!("Parameter '{name}' sent when not required."))
-    }
-
     pub fn illegal(name: &str, range: &str) -> Self {
         Refusal::bad(
             -1100,

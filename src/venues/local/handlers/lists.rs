@@ -1,8 +1,6 @@
 //! Order lists: one that cancels the other, one that waits for the other, and both.
 
-use super::new_order::{
-    Leg, leg, order_type, price, quantity, response_type, side, strategy_type, time_in_force,
-};
+use super::new_order::{Leg, leg, order_type, price, quantity, response_type, side, time_in_force};
 use super::orders::{is_within, page, times};
 use crate::model::Side;
 use crate::venues::local::refusal::Refusal;
@@ -79,7 +77,7 @@ pub fn old_oco(call: &mut Call<'_>) -> Answer {
         iceberg_quantity: quantity(call, symbol, "limitIcebergQty")?,
         client_order_id: params.client_id("limitClientOrderId")?.map(Into::into),
         strategy_id: params.integer("limitStrategyId")?,
-        strategy_type: strategy_type(call, "limitStrategyType")?,
+        strategy_type: params.integer("limitStrategyType")?,
         self_trade_prevention: super::new_order::prevention(call)?,
         ..NewOrder::new(symbol, order_side, OrderType::LimitMaker)
     };
@@ -93,7 +91,7 @@ pub fn old_oco(call: &mut Call<'_>) -> Answer {
         iceberg_quantity: quantity(call, symbol, "stopIcebergQty")?,
         client_order_id: params.client_id("stopClientOrderId")?.map(Into::into),
         strategy_id: params.integer("stopStrategyId")?,
-        strategy_type: strategy_type(call, "stopStrategyType")?,
+        strategy_type: params.integer("stopStrategyType")?,
         self_trade_prevention: super::new_order::prevention(call)?,
         ..NewOrder::new(symbol, order_side, stop_type)
     };

@@ -5,11 +5,9 @@ use crate::venues::local::refusal::Refusal;
 use crate::venues::local::routes::Call;
 use crate::venues::sim::exchange::{NewOrder, Peg, SymbolId};
 use crate::venues::words::{
-    OrderType, PegOffsetType, PegPriceType, ResponseType, SelfTradePrevention, SideWord, TimeInForce,
+    OrderType, PegOffsetType, PegPriceType, ResponseType, SelfTradePrevention, SideWord, TimeInForce, of_leg,
 };
 use rust_decimal::Decimal;
-
-const STRATEGY_TYPE_MIN: i64 = 1_000_000;
 
 /// Names of the parameters of one order: bare, or with the prefix of a leg.
 #[derive(Debug, Clone, Copy)]
@@ -18,11 +16,7 @@ pub struct Leg(pub &'static str);
 impl Leg {
     /// `timeInForce`, or `aboveTimeInForce`.
     pub fn name(self, bare: &str) -> String {
-        let mut letters = bare.chars();
-        match (self.0, letters.next()) {
-            ("", _) | (_, None) => bare.to_owned(),
-            (prefix, Some(first)) => format!("{prefix}{}{}", first.to_ascii_uppercase(), letters.as_str()),
-        }
+        of_leg(self.0, bare)
     }
 
     pub fn client_id_name(self) -> String {
@@ -65,15 +59,6 @@ pub fn price(call: &Call<'_>, symbol: SymbolId, name: &str) -> Result<Option<Dec
     call.params.precise(name, call.state.exchange.rules(symbol).quote_precision)
 }
 
-pub fn strategy_type(call: &Call<'_>, name: &str) -> Result<Option<i64>, Refusal> {
-    match call.params.integer(name)? {
-        Some(value) if value < STRATEGY_TYPE_MIN => {
-            Err(Refusal::bad(-1134, "`strategyType` was less than 1000000."))
-        }
-        value => Ok(value),
-    }
-}
-
 pub fn delta(call: &Call<'_>, name: &str) -> Result<Option<u32>, Refusal> {
     let value = call.params.integer(name)?;
     value.map(|value| u32::try_from(value).map_err(|_| invalid(name))).transpose()
@@ -90,10 +75,7 @@ fn peg(call: &Call<'_>, leg: Leg) -> Result<Option<Peg>, Refusal> {
     let value = params.integer(value_name)?;
     let offset = match (kind, value) {
         (None, None) => None,
-        (Some(kind), Some(value)) => Some((
-            kind,
-            u32::try_from(value).ok().filter(|it| *it <= 100).ok_or_else(|| invalid(value_name))?,
-        )),
+        (Some(kind), Some(value)) => Some((kind, u32::try_from(value).map_err(|_| invalid(value_name))?)),
         _ => {
             let text =
                 format!("Fields [{type_name}, {value_name}] must be sent together or omitted entirely.");
@@ -127,7 +109,7 @@ pub fn leg(
         iceberg_quantity: self::quantity(call, symbol, &name("icebergQty"))?,
         client_order_id: client_id.map(Into::into),
         strategy_id: params.integer(&name("strategyId"))?,
-        strategy_type: strategy_type(call, &name("strategyType"))?,
+        strategy_type: params.integer(&name("strategyType"))?,
         self_trade_prevention: prevention(call)?,
         peg: peg(call, leg)?,
         ..NewOrder::new(symbol, side, order_type(call, &name("type"))?)

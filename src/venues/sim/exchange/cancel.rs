@@ -4,7 +4,7 @@ use super::order::{
     AccountId, Cancel, Canceled, CanceledItem, CanceledList, ListId, Order, OrderId, OrderKey, OrderList,
     SymbolId,
 };
-use super::validate::trading;
+use super::validate::{one_of, trading};
 use super::{Exchange, Rejection};
 use crate::venues::rules::{OrderShape, Situation, check};
 use crate::venues::words::{CancelRestrictions, ExecutionType, ListStatusType, OrderStatus, SymbolStatus};
@@ -57,9 +57,7 @@ impl Exchange {
         now: i64,
     ) -> Result<CanceledList, Rejection> {
         if id.is_none() && client_list_id.is_none() {
-            let message =
-                "Param 'orderListId' or 'listClientOrderId' must be sent, but both were empty/null!";
-            return Err(Rejection::new(-1102, message));
+            return Err(one_of("", "orderListId", "listClientOrderId"));
         }
         let held = &self.accounts[account.0];
         let open = held.open_lists.iter().filter_map(|id| held.lists.get(id));
@@ -111,9 +109,7 @@ impl Exchange {
             (Some(id), _) => Some(id),
             (None, Some(name)) => held.open_with(symbol, name),
             (None, None) => {
-                let message =
-                    "Param 'orderId' or 'origClientOrderId' must be sent, but both were empty/null!";
-                return Err(Rejection::new(-1102, message));
+                return Err(one_of("", "orderId", "origClientOrderId"));
             }
         };
         let order = id.filter(|id| held.open.contains(id)).and_then(|id| held.orders.get(&id));

@@ -201,7 +201,7 @@ impl Exchange {
         for leg in &legs {
             let order = self.build(account, leg.order, now)?;
             if !leg.is_pending {
-                against_market(order.order_type, order.side, order.price, order.stop_price, listed.last)?;
+                against_market(&order, listed.last)?;
             }
             built.push((order, leg.is_pending));
         }
@@ -349,8 +349,7 @@ impl Exchange {
         let held = &self.accounts[account.0];
         let order = held.orders.get(&id)?;
         let listed = &self.symbols[order.symbol.0];
-        let last = listed.last;
-        if against_market(order.order_type, order.side, order.price, order.stop_price, last).is_err() {
+        if against_market(order, listed.last).is_err() {
             return Some(match order.order_type {
                 OrderType::LimitMaker => "WOULD_MATCH_IMMEDIATELY",
                 _ => "STOP_PRICE_WOULD_TRIGGER_IMMEDIATELY",

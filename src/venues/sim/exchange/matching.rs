@@ -240,10 +240,8 @@ impl Exchange {
         quantity: Decimal,
     ) -> Vec<(Decimal, Decimal)> {
         let listed = &self.symbols[order.symbol.0];
-        let filters = &listed.rules.filters;
-        let tick = filters.price.map_or(Decimal::ZERO, |filter| filter.tick_size);
+        let (tick, step) = (listed.tick(), listed.step());
         let limit = order.order_type.has_price().then_some(order.price);
-        let step = filters.lot_size.map_or(Decimal::ZERO, |filter| filter.step_size);
         let mut price = self.slipped(order.symbol, order.side);
         let offered = self.accounts[account.0].liquidity;
         let Liquidity { pieces, fraction } =
@@ -273,8 +271,7 @@ impl Exchange {
     /// What a market order gets for the last price: slippage applied, on the tick grid, against the trader.
     pub(super) fn slipped(&self, symbol: SymbolId, side: Side) -> Decimal {
         let listed = &self.symbols[symbol.0];
-        let tick = listed.rules.filters.price.map_or(Decimal::ZERO, |filter| filter.tick_size);
-        let slippage = self.slippage;
+        let (tick, slippage) = (listed.tick(), self.slippage);
         match side {
             Side::Buy => on_grid(listed.last * (Decimal::ONE + slippage), tick, true),
             Side::Sell => on_grid(listed.last * (Decimal::ONE - slippage), tick, false),
@@ -284,8 +281,8 @@ impl Exchange {
     fn fill_resting(&mut self, account: AccountId, id: OrderId, price: Decimal, now: i64) {
         let Some(order) = self.accounts[account.0].orders.get(&id) else { return };
         let (symbol, side, remaining) = (order.symbol, order.side, order.remaining());
-        let filters = &self.symbols[symbol.0].rules.filters;
-        let step = filters.lot_size.map_or(Decimal::ZERO, |filter| filter.step_size);
+        let listed = &self.symbols[symbol.0];
+        let (tick, step) = (listed.tick(), listed.step());
         let offered = self.accounts[account.0].liquidity.take();
         let quantity = match offered.map_or(Decimal::ONE, |offered| offered.fraction) {
             fraction if fraction >= Decimal::ONE => remaining,
@@ -294,7 +291,7 @@ impl Exchange {
         if quantity.is_zero() {
             return;
         }
-        let price = on_grid(price, self.tick(symbol), side == Side::Buy);
+        let price = on_grid(price, tick, side == Side::Buy);
         self.end_siblings(account, id, now);
         if self.execute(account, id, price, quantity, true, now).is_err() {
             self.expire(account, id, ExpiryReason::Rejected, "INSUFFICIENT_BALANCES", now);

@@ -16,6 +16,7 @@ pub use cancel::Amended;
 pub use order::*;
 
 use account::Account;
+use validate::one_of;
 
 use crate::venues::rules::{ExchangeFilters, FilterFailure, SymbolRules};
 use rust_decimal::Decimal;
@@ -92,6 +93,23 @@ struct Listed {
     open: BTreeSet<(OrderId, AccountId)>,
     /// Prices were not met since the last one that was.
     was_halted: bool,
+}
+
+impl Listed {
+    /// What filters compare with.
+    fn average(&self) -> Decimal {
+        self.average.unwrap_or(self.last)
+    }
+
+    /// Zero: any price.
+    fn tick(&self) -> Decimal {
+        self.rules.filters.price.map_or(Decimal::ZERO, |filter| filter.tick_size)
+    }
+
+    /// Zero: any quantity.
+    fn step(&self) -> Decimal {
+        self.rules.filters.lot_size.map_or(Decimal::ZERO, |filter| filter.step_size)
+    }
 }
 
 /// The state machine: see the module.
@@ -197,13 +215,10 @@ impl Exchange {
         self.symbols[symbol.0].last
     }
 
-    fn tick(&self, symbol: SymbolId) -> Decimal {
-        self.symbols[symbol.0].rules.filters.price.map_or(Decimal::ZERO, |filter| filter.tick_size)
-    }
-
     /// Best bid and ask as shown: a tick around the last price, which is what orders trade at.
     pub fn quote(&self, symbol: SymbolId) -> (Decimal, Decimal) {
-        let (last, tick) = (self.last_price(symbol), self.tick(symbol));
+        let Listed { last, .. } = self.symbols[symbol.0];
+        let tick = self.symbols[symbol.0].tick();
         ((last - tick).max(tick.min(last)), last + tick)
     }
 
@@ -230,9 +245,7 @@ impl Exchange {
             (Some(id), _) => Some(id),
             (None, Some(name)) => held.latest_with(symbol, name),
             (None, None) => {
-                let message =
-                    "Param 'orderId' or 'origClientOrderId' must be sent, but both were empty/null!";
-                return Err(Rejection::new(-1102, message));
+                return Err(one_of("", "orderId", "origClientOrderId"));
             }
         };
         let order = id.and_then(|id| held.orders.get(&id)).filter(|order| order.symbol == symbol);
@@ -285,9 +298,7 @@ impl Exchange {
                 self.accounts[account.0].lists.values().rev().find(|it| *it.client_list_id == *name)
             }
             (None, None) => {
-                let message =
-                    "Param 'orderListId' or 'origClientOrderId' must be sent, but both were empty/null!";
-                return Err(Rejection::new(-1102, message));
+                return Err(one_of("", "orderListId", "origClientOrderId"));
             }
         };
         list.ok_or_else(|| Rejection::new(-2013, "Order list does not exist."))

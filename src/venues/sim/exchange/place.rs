@@ -40,7 +40,7 @@ impl Exchange {
         self.filters(&self.accounts[account.0], order)?;
         let built = self.build(account, order, now)?;
         trading(listed.rules.status)?;
-        against_market(built.order_type, built.side, built.price, built.stop_price, listed.last)?;
+        against_market(&built, listed.last)?;
         self.affordable(account, &built)?;
         Ok(built)
     }
@@ -98,7 +98,7 @@ impl Exchange {
     /// The price a peg stands for at this moment.
     pub(super) fn pegged(&self, symbol: SymbolId, side: Side, peg: Peg) -> Decimal {
         let (bid, ask) = self.quote(symbol);
-        let tick = self.tick(symbol);
+        let tick = self.symbols[symbol.0].tick();
         let levels = Decimal::from(peg.offset.map_or(0, |(_, levels)| levels));
         let own_side = peg.price_type == PegPriceType::Primary;
         // Levels lie one tick apart, away from the middle of the book.
@@ -112,9 +112,9 @@ impl Exchange {
     /// order may have: such an order never breaks the filters on quantities.
     fn quantity_for(&self, symbol: SymbolId, side: Side, quote: Decimal) -> Decimal {
         let price = self.slipped(symbol, side);
-        let filters = &self.symbols[symbol.0].rules.filters;
-        let step = filters.lot_size.map_or(Decimal::ZERO, |filter| filter.step_size);
-        let base_precision = self.symbols[symbol.0].rules.base_precision;
+        let listed = &self.symbols[symbol.0];
+        let (step, filters) = (listed.step(), &listed.rules.filters);
+        let base_precision = listed.rules.base_precision;
         let step = if step.is_zero() { Decimal::new(1, base_precision.min(28)) } else { step };
         let most = |filter: Option<LotSize>| filter.map(|it| it.max_qty).filter(|most| !most.is_zero());
         let most = most(filters.lot_size).into_iter().chain(most(filters.market_lot_size)).min();

@@ -5,35 +5,27 @@ use super::order::{NewOrder, Order, SymbolId};
 use super::{Exchange, Rejection};
 use crate::model::Side;
 use crate::venues::rules::{self, FilterFailure, OpenOrders, Situation, SymbolRules};
-use crate::venues::words::{OrderType, PegPriceType, SymbolStatus, TimeInForce};
+use crate::venues::words::{OrderType, PegPriceType, SymbolStatus, TimeInForce, of_leg};
 use rust_decimal::Decimal;
 
 /// Least strategy type a client may use.
 const STRATEGY_TYPE_MIN: i64 = 1_000_000;
 const PEG_OFFSET_MAX: u32 = 100;
 /// No price or quantity is above this, so that the product of two fits into a decimal with room to spare.
-pub(super) const AMOUNT_MAX: Decimal = Decimal::from_parts(1_316_134_912, 2_328, 0, false, 0);
-
-/// A parameter's name in a list: `price` of the leg above is `abovePrice`.
-fn named(prefix: &str, name: &str) -> String {
-    match (prefix, name.split_at_checked(1)) {
-        ("", _) | (_, None) => name.to_owned(),
-        (prefix, Some((first, rest))) => format!("{prefix}{}{rest}", first.to_uppercase()),
-    }
-}
+const AMOUNT_MAX: Decimal = Decimal::from_parts(1_316_134_912, 2_328, 0, false, 0);
 
 fn missing(prefix: &str, name: &str) -> Rejection {
-    let name = named(prefix, name);
+    let name = of_leg(prefix, name);
     Rejection::new(-1102, format!("Mandatory parameter '{name}' was not sent, was empty/null, or malformed."))
 }
 
-fn one_of(prefix: &str, first: &str, second: &str) -> Rejection {
-    let (first, second) = (named(prefix, first), named(prefix, second));
+pub(super) fn one_of(prefix: &str, first: &str, second: &str) -> Rejection {
+    let (first, second) = (of_leg(prefix, first), of_leg(prefix, second));
     Rejection::new(-1102, format!("Param '{first}' or '{second}' must be sent, but both were empty/null!"))
 }
 
 fn unwanted(prefix: &str, name: &str) -> Rejection {
-    Rejection::new(-1106, format!("Parameter '{}' sent when not required.", named(prefix, name)))
+    Rejection::new(-1106, format!("Parameter '{}' sent when not required.", of_leg(prefix, name)))
 }
 
 /// Whether parameters are there as the type asks. `prefix` is that of the leg's parameters in a list; a leg that
@@ -78,7 +70,7 @@ pub(super) fn parameters(order: &NewOrder, prefix: &str, has_quantity: bool) -> 
         if order.time_in_force.is_some_and(|tif| tif != TimeInForce::Gtc) {
             let message = match prefix {
                 "above" | "below" => {
-                    let name = named(prefix, "icebergQty");
+                    let name = of_leg(prefix, "icebergQty");
                     let message = format!(
                         "Parameter '{name}' is not supported if aboveTimeInForce/belowTimeInForce is not GTC."
                     );
@@ -90,7 +82,7 @@ pub(super) fn parameters(order: &NewOrder, prefix: &str, has_quantity: bool) -> 
         }
     }
     if order.strategy_type.is_some_and(|kind| kind < STRATEGY_TYPE_MIN) {
-        return Err(Rejection::new(-1134, "strategyType was less than 1000000."));
+        return Err(Rejection::new(-1134, "`strategyType` was less than 1000000."));
     }
     if let Some(peg) = order.peg {
         if !kind.has_price() {
@@ -104,7 +96,7 @@ pub(super) fn parameters(order: &NewOrder, prefix: &str, has_quantity: bool) -> 
             return Err(Rejection::new(-2010, "This price peg cannot be used with this order type."));
         }
         if peg.offset.is_some_and(|(_, levels)| levels > PEG_OFFSET_MAX) {
-            let name = named(prefix, "pegOffsetValue");
+            let name = of_leg(prefix, "pegOffsetValue");
             return Err(Rejection::new(-1130, format!("Data sent for parameter '{name}' is not valid.")));
         }
     }
@@ -124,14 +116,14 @@ pub(super) fn amounts(order: &NewOrder, prefix: &str, rules: &SymbolRules) -> Re
     for (name, value, precision) in given {
         let Some(value) = value else { continue };
         if value <= Decimal::ZERO {
-            return Err(Rejection::new(-1013, format!("Invalid {}.", named(prefix, name))));
+            return Err(Rejection::new(-1013, format!("Invalid {}.", of_leg(prefix, name))));
         }
         if value > AMOUNT_MAX {
-            let name = named(prefix, name);
+            let name = of_leg(prefix, name);
             return Err(Rejection::new(-1108, format!("Parameter '{name}' overflowed.")));
         }
         if value.normalize().scale() > precision {
-            let name = named(prefix, name);
+            let name = of_leg(prefix, name);
             return Err(Rejection::new(-1111, format!("Parameter '{name}' has too much precision.")));
         }
     }
@@ -153,13 +145,8 @@ pub(super) fn waits_above(order_type: OrderType, side: Side) -> bool {
 }
 
 /// Whether the order would act the moment it is taken, which its type excludes.
-pub(super) fn against_market(
-    order_type: OrderType,
-    side: Side,
-    price: Decimal,
-    stop_price: Decimal,
-    last: Decimal,
-) -> Result<(), Rejection> {
+pub(super) fn against_market(order: &Order, last: Decimal) -> Result<(), Rejection> {
+    let Order { order_type, side, price, stop_price, .. } = *order;
     if order_type.is_conditional() && !stop_price.is_zero() {
         let waits = if waits_above(order_type, side) { stop_price > last } else { stop_price < last };
         if !waits {
@@ -217,14 +204,13 @@ impl Account {
 impl Exchange {
     pub(super) fn situation(&self, account: &Account, symbol: SymbolId) -> Situation {
         let listed = &self.symbols[symbol.0];
-        account.situation(symbol, &listed.base, Some(listed.average.unwrap_or(listed.last)))
+        account.situation(symbol, &listed.base, Some(listed.average()))
     }
 
     /// The filters once more, for an order that was counted when it was taken and enters the book only now.
     pub(super) fn filters_again(&self, order: &Order) -> Result<(), FilterFailure> {
         let listed = &self.symbols[order.symbol.0];
-        let average_price = Some(listed.average.unwrap_or(listed.last));
-        let situation = Situation { average_price, ..Situation::default() };
+        let situation = Situation { average_price: Some(listed.average()), ..Situation::default() };
         rules::check(&order.shape(), &listed.rules.filters, &self.options.filters, &situation)
     }
 
