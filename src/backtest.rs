@@ -101,7 +101,8 @@ impl Backtest<'_> {
             },
             trace,
         };
-        let mut venue = SimulatedVenue::new(self.data.candles(), self.detail, self.settings.costs);
+        let mut venue = SimulatedVenue::new(self.data.candles(), self.detail, self.settings.costs)
+            .booking(self.settings.booking);
         run(self.settings, self.data, self.rows.clone(), strategy, &mut venue, &mut recorder)?;
         Ok((recorder.outcome, recorder.trace))
     }

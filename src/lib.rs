@@ -32,6 +32,7 @@ pub mod engine;
 pub mod forward_test;
 pub mod indicators;
 pub mod job;
+pub mod live;
 pub mod model;
 pub mod optimize;
 pub mod report;

@@ -21,16 +21,19 @@ macro_rules! reason {
 
 reason!(ExitReason, Refusal, Veto);
 
+/// Room for the longest list.
+const COUNTS: usize = 12;
+
 /// Occurrences by reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Counts<R> {
-    counts: [u64; 8],
+    counts: [u64; COUNTS],
     reason: std::marker::PhantomData<R>,
 }
 
 impl<R> Default for Counts<R> {
     fn default() -> Self {
-        Counts { counts: [0; 8], reason: std::marker::PhantomData }
+        Counts { counts: [0; COUNTS], reason: std::marker::PhantomData }
     }
 }
 

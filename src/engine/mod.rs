@@ -18,11 +18,11 @@ mod run;
 mod settings;
 
 pub use counts::{Counts, Reason};
-pub use data_handler::{Column, ColumnCache, DataHandler};
+pub use data_handler::{Column, ColumnCache, DataHandler, Growth};
 pub use order_executor::{EntryRequest, ExitRequest, Order, OrderExecutor, slipped};
 pub use ports::{EntryWish, Intents, Moment, Recorder, Strategy, StrategyFault, Venue};
 pub use position_manager::{ExitCause, Position, PositionManager};
 pub use protection::{BaseLevels, Hit, Levels, Protection, met_at};
-pub use risk_manager::{Approved, RiskManager, Standing};
-pub use run::{Command, Engine, Event, run};
-pub use settings::{AtrFilter, Costs, Hours, Limits, Rules, Settings};
+pub use risk_manager::{Approved, RiskManager, RiskState, Standing};
+pub use run::{Command, Engine, EngineState, Event, run};
+pub use settings::{AtrFilter, Booking, Costs, Hours, Limits, Rules, Settings};

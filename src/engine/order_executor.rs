@@ -2,14 +2,15 @@
 
 use super::protection::Levels;
 use super::risk_manager::Approved;
-use super::settings::{Costs, Settings};
+use super::settings::{Booking, Costs, Settings};
 use crate::model::{Direction, EntryReason, ExitReason, FillReason, Instrument, Refusal, Side, Size};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::{FromStr, ToPrimitive};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// An entry as decided: what will be ordered at the next price.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EntryRequest {
     pub direction: Direction,
     pub size: Size,
@@ -19,14 +20,14 @@ pub struct EntryRequest {
 }
 
 /// An exit as decided.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ExitRequest {
     pub reason: ExitReason,
     pub note: Arc<str>,
 }
 
 /// An order for a venue. Quantity in base currency.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Order {
     pub side: Side,
     pub quantity: f64,
@@ -38,11 +39,13 @@ pub struct Order {
 }
 
 /// What waits for the next open, and how large it will be.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OrderExecutor {
     costs: Costs,
     base_stop_pct: Option<f64>,
     instrument: Option<Instrument>,
+    booking: Booking,
+    max_order_notional: Option<f64>,
     exit: Option<Approved<ExitRequest>>,
     entry: Option<Approved<EntryRequest>>,
 }
@@ -62,9 +65,22 @@ impl OrderExecutor {
             costs: settings.costs,
             base_stop_pct: settings.rules.stop_loss_pct,
             instrument: settings.instrument.clone(),
+            booking: settings.booking,
+            max_order_notional: settings.max_order_notional,
             exit: None,
             entry: None,
         }
+    }
+
+    /// New settings; what waits stays.
+    pub fn set(&mut self, settings: &Settings) {
+        let (exit, entry) = (self.exit.take(), self.entry.take());
+        *self = OrderExecutor { exit, entry, ..OrderExecutor::new(settings) };
+    }
+
+    /// What waits for the next open.
+    pub fn pending(&self) -> (Option<&EntryRequest>, Option<&ExitRequest>) {
+        (self.entry.as_ref().map(Approved::get), self.exit.as_ref().map(Approved::get))
     }
 
     pub fn has_pending(&self) -> bool {
@@ -107,7 +123,18 @@ impl OrderExecutor {
         };
         let affordable = cash / (fill * (1.0 + self.costs.commission_bps / 10_000.0));
         let quantity = self.round_quantity(wanted.min(affordable), fill)?;
+        if self.max_order_notional.is_some_and(|most| quantity * fill > most) {
+            return Err(Refusal::MaxOrderNotional);
+        }
         Ok(Order { side, quantity, reason: FillReason::Entry(request.reason), price, slips: true })
+    }
+
+    /// What of a position can be ordered: whole steps where fills are booked as on an exchange.
+    pub fn sellable(&self, quantity: f64) -> f64 {
+        match (self.booking, &self.instrument) {
+            (Booking::Exchange, Some(instrument)) => floored(quantity, instrument.step_size),
+            _ => quantity,
+        }
     }
 
     fn round_quantity(&self, quantity: f64, price: f64) -> Result<f64, Refusal> {
@@ -118,12 +145,7 @@ impl OrderExecutor {
         if !positive(quantity) {
             return Err(Refusal::ZeroQuantity);
         }
-        // The shortest text of a float is the number its author meant: 0.3 is three steps of 0.1.
-        let exact = Decimal::from_str(&quantity.to_string()).unwrap_or(Decimal::MAX);
-        let step = instrument.step_size;
-        // More steps than a decimal can count: flooring to one of them changes no digit that is there.
-        let floor = || exact.checked_div(step)?.floor().checked_mul(step);
-        let floored = if step.is_zero() { exact } else { floor().unwrap_or(exact) };
+        let floored = floored_decimal(quantity, instrument.step_size);
         if floored.is_zero() {
             return Err(Refusal::ZeroQuantity);
         }
@@ -136,6 +158,19 @@ impl OrderExecutor {
         }
         floored.to_f64().ok_or(Refusal::ZeroQuantity)
     }
+}
+
+/// The largest multiple of `step` that is not above `quantity`.
+fn floored_decimal(quantity: f64, step: Decimal) -> Decimal {
+    // The shortest text of a float is the number its author meant: 0.3 is three steps of 0.1.
+    let exact = Decimal::from_str(&quantity.to_string()).unwrap_or(Decimal::MAX);
+    // More steps than a decimal can count: flooring to one of them changes no digit that is there.
+    let floor = || exact.checked_div(step)?.floor().checked_mul(step);
+    if step.is_zero() { exact } else { floor().unwrap_or(exact) }
+}
+
+fn floored(quantity: f64, step: Decimal) -> f64 {
+    floored_decimal(quantity, step).to_f64().unwrap_or(quantity)
 }
 
 #[cfg(test)]

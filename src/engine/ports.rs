@@ -1,11 +1,12 @@
 //! The engine's three neighbours: the strategy it asks, the venue it orders from, the recorder that watches.
 
 use super::data_handler::DataHandler;
-use super::order_executor::Order;
+use super::order_executor::{EntryRequest, ExitRequest, Order};
 use super::position_manager::Position;
 use super::protection::{Hit, Levels, Protection};
 use super::risk_manager::Standing;
 use crate::model::{Direction, Fill, Refusal, Size, Trade, Veto};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// What a strategy may know besides the data: the moment, its position and its account.
@@ -25,7 +26,7 @@ pub struct Moment<'a> {
 }
 
 /// An entry a script asked for.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EntryWish {
     pub direction: Direction,
     pub note: Arc<str>,
@@ -99,6 +100,49 @@ pub trait Strategy {
     fn has_fill_handlers(&self) -> bool {
         false
     }
+
+    /// Lets go of the data it has seen, so that they can grow in place.
+    fn release(&mut self) {}
+}
+
+impl<S: Strategy + ?Sized> Strategy for &mut S {
+    #[inline(always)]
+    fn on_candle(
+        &mut self,
+        data: &DataHandler,
+        moment: &Moment<'_>,
+        intents: &mut Intents,
+    ) -> Result<(), StrategyFault> {
+        (**self).on_candle(data, moment, intents)
+    }
+
+    fn on_fill(
+        &mut self,
+        data: &DataHandler,
+        moment: &Moment<'_>,
+        fill: &Fill,
+        intents: &mut Intents,
+    ) -> Result<(), StrategyFault> {
+        (**self).on_fill(data, moment, fill, intents)
+    }
+
+    fn on_exit(
+        &mut self,
+        data: &DataHandler,
+        moment: &Moment<'_>,
+        trade: &Trade,
+        intents: &mut Intents,
+    ) -> Result<(), StrategyFault> {
+        (**self).on_exit(data, moment, trade, intents)
+    }
+
+    fn has_fill_handlers(&self) -> bool {
+        (**self).has_fill_handlers()
+    }
+
+    fn release(&mut self) {
+        (**self).release();
+    }
 }
 
 /// Where orders go and prices come from.
@@ -120,6 +164,10 @@ pub trait Recorder {
     fn on_first_decision(&mut self, _row: usize) {}
     fn on_fill(&mut self, _row: usize, _fill: &Fill) {}
     fn on_trade(&mut self, _row: usize, _trade: Trade) {}
+    /// What the script asked for at the close of `row`, before anything is judged. Only where it asked.
+    fn on_asked(&mut self, _row: usize, _intents: &Intents) {}
+    /// What was decided at the close of `row` and is due at the next open. Only where there is something.
+    fn on_queued(&mut self, _row: usize, _entry: Option<&EntryRequest>, _exit: Option<&ExitRequest>) {}
     fn on_veto(&mut self, _row: usize, _direction: Direction, _veto: Veto) {}
     fn on_refusal(&mut self, _row: usize, _direction: Direction, _refusal: Refusal) {}
     fn on_notes(&mut self, _row: usize, _logs: &mut Vec<String>, _plots: &[(usize, f64)]) {}
@@ -127,3 +175,37 @@ pub trait Recorder {
 
 /// Watches nothing.
 impl Recorder for () {}
+
+impl<R: Recorder + ?Sized> Recorder for &mut R {
+    #[inline(always)]
+    fn on_close(&mut self, row: usize, equity: f64, position: Option<&Position>) {
+        (**self).on_close(row, equity, position);
+    }
+    fn on_end(&mut self, equity: f64) {
+        (**self).on_end(equity);
+    }
+    fn on_first_decision(&mut self, row: usize) {
+        (**self).on_first_decision(row);
+    }
+    fn on_fill(&mut self, row: usize, fill: &Fill) {
+        (**self).on_fill(row, fill);
+    }
+    fn on_trade(&mut self, row: usize, trade: Trade) {
+        (**self).on_trade(row, trade);
+    }
+    fn on_asked(&mut self, row: usize, intents: &Intents) {
+        (**self).on_asked(row, intents);
+    }
+    fn on_queued(&mut self, row: usize, entry: Option<&EntryRequest>, exit: Option<&ExitRequest>) {
+        (**self).on_queued(row, entry, exit);
+    }
+    fn on_veto(&mut self, row: usize, direction: Direction, veto: Veto) {
+        (**self).on_veto(row, direction, veto);
+    }
+    fn on_refusal(&mut self, row: usize, direction: Direction, refusal: Refusal) {
+        (**self).on_refusal(row, direction, refusal);
+    }
+    fn on_notes(&mut self, row: usize, logs: &mut Vec<String>, plots: &[(usize, f64)]) {
+        (**self).on_notes(row, logs, plots);
+    }
+}

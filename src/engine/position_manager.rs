@@ -1,11 +1,14 @@
 //! Fills become a position, a position becomes trades; cash and equity.
 
 use super::protection::{BaseLevels, Hit, Levels, Protection};
+use crate::model::money::decimal;
 use crate::model::{Direction, EntryReason, ExitReason, Fill, FillReason, Trade};
+use rust_decimal::prelude::ToPrimitive;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// The open position. Money in quote currency, quantity in base currency.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Position {
     pub direction: Direction,
     pub quantity: f64,
@@ -34,23 +37,44 @@ impl Position {
 }
 
 /// Why and with which words a position is closed.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ExitCause {
     pub note: Arc<str>,
     pub ambiguous: bool,
 }
 
 /// Cash, the open position, and the protective exits.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PositionManager {
     cash: f64,
     base: BaseLevels,
     position: Option<Position>,
+    /// Base currency too little to be ordered, left by exits of whole steps. Part of the next position.
+    dust: f64,
+}
+
+/// `a + b` of quantities, without the noise of floats.
+fn exact_sum(a: f64, b: f64) -> f64 {
+    let sum = || decimal(a).ok()?.checked_add(decimal(b).ok()?)?.to_f64();
+    sum().unwrap_or(a + b)
 }
 
 impl PositionManager {
     pub fn new(initial_balance: f64, base: BaseLevels) -> Self {
-        PositionManager { cash: initial_balance, base, position: None }
+        PositionManager { cash: initial_balance, base, position: None, dust: 0.0 }
+    }
+
+    /// The base rules' distances from now on, for the open position too.
+    pub fn set_base(&mut self, base: BaseLevels) {
+        self.base = base;
+        if let Some(position) = &mut self.position {
+            position.protection.set_base(base);
+        }
+    }
+
+    /// Base currency too little to be ordered.
+    pub fn dust(&self) -> f64 {
+        self.dust
     }
 
     /// Quote currency not in the position; above the balance while short, as a short sale brings cash in.
@@ -65,7 +89,8 @@ impl PositionManager {
     /// Cash plus the position marked at `price`, without estimated exit costs.
     pub fn equity(&self, price: f64) -> f64 {
         match &self.position {
-            None => self.cash,
+            None if self.dust == 0.0 => self.cash,
+            None => self.cash + self.dust * price,
             Some(position) => self.cash + position.direction.sign() * position.quantity * price,
         }
     }
@@ -100,10 +125,10 @@ impl PositionManager {
             FillReason::Entry(reason) => reason,
             FillReason::Exit(_) => EntryReason::Signal,
         };
-        self.cash -= direction.sign() * fill.quantity * fill.price + fill.commission;
+        let quantity = self.receive(fill, direction);
         self.position = Some(Position {
             direction,
-            quantity: fill.quantity,
+            quantity,
             entry_price: fill.price,
             entry_row: row,
             entry_time: fill.time,
@@ -115,7 +140,24 @@ impl PositionManager {
         });
     }
 
-    /// Books an exit of the whole position and returns the closed trade.
+    /// Pays for an entry, and returns what is there then.
+    fn receive(&mut self, fill: &Fill, direction: Direction) -> f64 {
+        self.cash -= direction.sign() * fill.quantity * fill.price + fill.commission;
+        if fill.base_commission == 0.0 && self.dust == 0.0 {
+            return fill.quantity;
+        }
+        // It was not paid from the cash.
+        self.cash += fill.base_commission * fill.price;
+        let received = exact_sum(fill.quantity, -fill.base_commission);
+        exact_sum(received, std::mem::take(&mut self.dust))
+    }
+
+    /// Books an entry that brought too little to be ordered again.
+    pub fn on_dust(&mut self, fill: &Fill, direction: Direction) {
+        self.dust = self.receive(fill, direction);
+    }
+
+    /// Books an exit of the whole position, but for what is too little to be ordered, and returns the closed trade.
     pub fn on_exit(
         &mut self,
         fill: &Fill,
@@ -127,16 +169,19 @@ impl PositionManager {
         let sign = position.direction.sign();
         self.cash += sign * fill.quantity * fill.price - fill.commission;
         let commission = position.commission + fill.commission;
-        let pnl = sign * (fill.price - position.entry_price) * position.quantity - commission;
+        let pnl = sign * (fill.price - position.entry_price) * fill.quantity - commission;
+        if fill.quantity != position.quantity {
+            self.dust = exact_sum(position.quantity, -fill.quantity);
+        }
         Some(Trade {
             entry_time: position.entry_time,
             exit_time: fill.time,
             direction: position.direction,
-            quantity: position.quantity,
+            quantity: fill.quantity,
             entry_price: position.entry_price,
             exit_price: fill.price,
             pnl,
-            pnl_pct: pnl / (position.entry_price * position.quantity) * 100.0,
+            pnl_pct: pnl / (position.entry_price * fill.quantity) * 100.0,
             commission,
             slippage: position.slippage + fill.slippage,
             entry_reason: position.entry_reason,

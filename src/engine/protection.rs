@@ -3,11 +3,15 @@
 //! Prices are compared in *signed* space (price × 1 for a long, × −1 for a short), where the adverse
 //! direction is always down: one rule serves both directions. Negation is exact in f64.
 
+use crate::model::money::decimal;
 use crate::model::{Direction, ExitReason};
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
+use serde::{Deserialize, Serialize};
 
 /// What the script asks for. Distances are fractions of the entry price, 0 takes a level away; two stops (or
 /// two targets) may be asked at once, the tighter one rules.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Levels {
     pub stop_price: Option<f64>,
     pub stop_pct: Option<f64>,
@@ -55,15 +59,28 @@ fn set(pct: Option<f64>) -> Option<f64> {
 }
 
 /// The base rules' distances, the same for every position of a run.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct BaseLevels {
     pub stop_pct: Option<f64>,
     pub target_pct: Option<f64>,
     pub trail_pct: Option<f64>,
+    /// Levels are moved to multiples of this, away from the price, so that they can rest on an exchange.
+    pub tick_size: Option<Decimal>,
+}
+
+/// A level on the grid of prices, away from the price: a stop lower, a target higher, for a long. In signed space.
+fn on_grid(level: f64, sign: f64, tick: Option<Decimal>, lower: bool) -> f64 {
+    let Some(tick) = tick.filter(|tick| !tick.is_zero() && level.is_finite()) else { return level };
+    let rounded = || {
+        let ticks = decimal(sign * level).ok()?.checked_div(tick)?;
+        let ticks = if lower == (sign > 0.0) { ticks.floor() } else { ticks.ceil() };
+        ticks.checked_mul(tick)?.to_f64()
+    };
+    rounded().map_or(level, |price| sign * price)
 }
 
 /// A level that was reached: why, at which price the exit is due, and whether the price was an open.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Hit {
     pub reason: ExitReason,
     pub price: f64,
@@ -78,7 +95,8 @@ pub fn met_at<P>(level: P, price: P, at_open: bool) -> P {
 }
 
 /// The live levels of a position.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(from = "ProtectionState", into = "ProtectionState")]
 pub struct Protection {
     sign: f64,
     entry: f64,
@@ -92,6 +110,38 @@ pub struct Protection {
     break_even_at: f64,
     peak: f64,
     active: bool,
+}
+
+/// What a [`Protection`] is made of; the rest is derived.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct ProtectionState {
+    direction: Direction,
+    entry: f64,
+    base: BaseLevels,
+    asked: Levels,
+    peak: f64,
+}
+
+impl From<Protection> for ProtectionState {
+    fn from(protection: Protection) -> Self {
+        let Protection { entry, base, asked, .. } = protection;
+        ProtectionState {
+            direction: protection.direction(),
+            entry,
+            base,
+            asked,
+            peak: protection.peak_price(),
+        }
+    }
+}
+
+impl From<ProtectionState> for Protection {
+    fn from(state: ProtectionState) -> Self {
+        let mut protection = Protection::new(state.direction, state.entry, state.base, state.asked);
+        protection.peak = protection.sign * state.peak;
+        protection.arm_break_even();
+        protection
+    }
 }
 
 impl Protection {
@@ -120,14 +170,24 @@ impl Protection {
         self.derive();
     }
 
+    /// The base rules from now on.
+    pub fn set_base(&mut self, base: BaseLevels) {
+        self.base = base;
+        self.derive();
+    }
+
+    fn direction(&self) -> Direction {
+        if self.sign > 0.0 { Direction::Long } else { Direction::Short }
+    }
+
     fn derive(&mut self) {
-        let (sign, entry) = (self.sign, self.entry);
-        let direction = if sign > 0.0 { Direction::Long } else { Direction::Short };
+        let (sign, entry, tick) = (self.sign, self.entry, self.base.tick_size);
+        let direction = self.direction();
         self.stop = self
             .asked
             .fixed_stop(self.base.stop_pct, direction, entry)
-            .map_or(f64::NEG_INFINITY, |stop| sign * stop);
-        self.target = [
+            .map_or(f64::NEG_INFINITY, |stop| on_grid(sign * stop, sign, tick, true));
+        let target = [
             self.asked.target_price,
             distance(self.asked.target_pct, entry, sign),
             distance(self.base.target_pct, entry, sign),
@@ -136,6 +196,7 @@ impl Protection {
         .flatten()
         .map(|target| sign * target)
         .fold(f64::INFINITY, f64::min);
+        self.target = on_grid(target, sign, tick, false);
         let trail = [self.asked.trail_pct, self.base.trail_pct].into_iter().filter_map(set).reduce(f64::min);
         self.trail_factor = trail.map_or(0.0, |pct| 1.0 - sign * pct);
         self.break_even_at =
@@ -149,12 +210,28 @@ impl Protection {
 
     fn arm_break_even(&mut self) {
         if self.peak >= self.break_even_at {
-            self.stop = self.stop.max(self.sign * self.entry);
+            let entry = on_grid(self.sign * self.entry, self.sign, self.base.tick_size, true);
+            self.stop = self.stop.max(entry);
         }
     }
 
     fn trailing_level(&self) -> f64 {
-        if self.trail_factor == 0.0 { f64::NEG_INFINITY } else { self.peak * self.trail_factor }
+        if self.trail_factor == 0.0 {
+            f64::NEG_INFINITY
+        } else {
+            on_grid(self.peak * self.trail_factor, self.sign, self.base.tick_size, true)
+        }
+    }
+
+    /// Why an exit at the stop that stands now would be.
+    pub fn stop_reason(&self) -> ExitReason {
+        if self.stop >= self.trailing_level() { ExitReason::StopLoss } else { ExitReason::TrailingStop }
+    }
+
+    /// Whether seeing `price` between others would change anything.
+    pub fn is_moved_by(&self, price: f64) -> bool {
+        let p = self.sign * price;
+        p > self.peak || p <= self.stop || p <= self.trailing_level() || p >= self.target
     }
 
     /// Whether any level is set, so that prices have to be walked.
@@ -226,7 +303,12 @@ mod tests {
 
     fn long(stop: f64, target: f64, trail: f64) -> Protection {
         let set = |pct: f64| (pct > 0.0).then_some(pct);
-        let base = BaseLevels { stop_pct: set(stop), target_pct: set(target), trail_pct: set(trail) };
+        let base = BaseLevels {
+            stop_pct: set(stop),
+            target_pct: set(target),
+            trail_pct: set(trail),
+            tick_size: None,
+        };
         Protection::new(Direction::Long, 100.0, base, Levels::default())
     }
 
@@ -275,7 +357,12 @@ mod tests {
 
     #[test]
     fn a_short_mirrors_a_long() {
-        let base = BaseLevels { stop_pct: Some(0.05), target_pct: Some(0.05), trail_pct: Some(0.1) };
+        let base = BaseLevels {
+            stop_pct: Some(0.05),
+            target_pct: Some(0.05),
+            trail_pct: Some(0.1),
+            tick_size: None,
+        };
         let mut short = Protection::new(Direction::Short, 100.0, base, Levels::default());
         assert_eq!(short.on_price(100.0, true), None);
         assert_eq!(short.stop_price(), Some(105.0));
@@ -298,6 +385,35 @@ mod tests {
         assert_eq!(protection.stop_price(), Some(90.0));
         assert_eq!(protection.on_price(102.5, false), None);
         assert_eq!(protection.stop_price(), Some(100.0));
+    }
+
+    #[test]
+    fn on_a_grid_levels_move_away_from_the_price() {
+        let tick_size = Some(Decimal::new(1, 1));
+        let base = BaseLevels {
+            stop_pct: Some(0.0333),
+            target_pct: Some(0.0333),
+            trail_pct: Some(0.0222),
+            tick_size,
+        };
+        let mut long = Protection::new(Direction::Long, 100.0, base, Levels::default());
+        assert_eq!((long.stop_price(), long.target_price()), (Some(97.7), Some(103.4)));
+        long.on_price(101.0, false);
+        assert_eq!((long.stop_price(), long.stop_reason()), (Some(98.7), ExitReason::TrailingStop));
+        let short = Protection::new(Direction::Short, 100.0, base, Levels::default());
+        assert_eq!((short.stop_price(), short.target_price()), (Some(102.3), Some(96.6)));
+    }
+
+    #[test]
+    fn a_protection_is_the_same_after_being_written_down() {
+        let asked = Levels { stop_price: Some(90.0), break_even_pct: Some(0.02), ..Levels::default() };
+        let base = BaseLevels { trail_pct: Some(0.1), ..BaseLevels::default() };
+        for direction in [Direction::Long, Direction::Short] {
+            let mut protection = Protection::new(direction, 100.0, base, asked);
+            protection.on_price(100.0 + direction.sign() * 3.0, false);
+            let text = serde_json::to_string(&protection).unwrap();
+            assert_eq!(serde_json::from_str::<Protection>(&text).unwrap(), protection);
+        }
     }
 
     #[test]

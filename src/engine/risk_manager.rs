@@ -2,9 +2,10 @@
 
 use super::settings::{Limits, Rules};
 use crate::model::{DAY_MS, Trade, Veto, day_of, hour_of};
+use serde::{Deserialize, Serialize};
 
 /// What stands in the way of an entry at one close: a set of vetoes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing(u8);
 
 impl Standing {
@@ -26,17 +27,21 @@ impl Standing {
 }
 
 /// What only RiskManager can make: a request that passed its checks. The order executor takes nothing else.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Approved<T>(T);
 
 impl<T> Approved<T> {
     pub fn into_inner(self) -> T {
         self.0
     }
+
+    pub fn get(&self) -> &T {
+        &self.0
+    }
 }
 
 /// Filters, cool-down and limits. Time is the candle's.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RiskManager {
     rules: Rules,
     limits: Limits,
@@ -56,6 +61,18 @@ pub struct RiskManager {
     streak_day: Option<i64>,
     /// First row whose decisions are no longer in the cool-down.
     cooldown_until: usize,
+    paused: bool,
+}
+
+/// What the limits leave of trading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RiskState {
+    Active,
+    /// No entries for a while: by a limit, or by whoever runs it.
+    Reducing,
+    /// No entries any more.
+    Halted,
 }
 
 impl RiskManager {
@@ -75,6 +92,33 @@ impl RiskManager {
             losses_in_a_row: 0,
             streak_day: None,
             cooldown_until: 0,
+            paused: false,
+        }
+    }
+
+    /// New rules and limits; what happened so far counts.
+    pub fn set(&mut self, rules: &Rules, limits: &Limits) {
+        self.rules = rules.clone();
+        self.limits = *limits;
+        self.limits_on = *limits != Limits::default();
+        self.drawdown &= limits.max_drawdown_limit.is_some();
+        self.daily_loss &= limits.max_daily_loss.is_some();
+        if limits.max_consecutive_losses.is_none() {
+            self.streak_day = None;
+        }
+    }
+
+    /// No entries from now on, or entries again.
+    pub fn set_paused(&mut self, paused: bool) {
+        self.paused = paused;
+    }
+
+    pub fn state(&self) -> RiskState {
+        let reducing = self.paused || self.daily_loss || self.drawdown || self.streak_day.is_some();
+        match (self.halted, reducing) {
+            (true, _) => RiskState::Halted,
+            (false, true) => RiskState::Reducing,
+            (false, false) => RiskState::Active,
         }
     }
 
@@ -140,6 +184,7 @@ impl RiskManager {
             standing.add(Veto::SeasonalityFilter, !hours.contains(hour_of(decision_time)));
         }
         standing.add(Veto::Cooldown, row < self.cooldown_until);
+        standing.add(Veto::Paused, self.paused);
         if self.limits_on {
             standing.add(Veto::MaxCumulativeLoss, self.halted);
             standing.add(Veto::MaxDailyLoss, self.daily_loss);

@@ -6,8 +6,9 @@ use super::ports::{Intents, Moment, Recorder, Strategy, StrategyFault, Venue};
 use super::position_manager::{ExitCause, PositionManager};
 use super::protection::{BaseLevels, Hit, Protection};
 use super::risk_manager::{RiskManager, Standing};
-use super::settings::Settings;
+use super::settings::{Booking, Settings};
 use crate::model::{Direction, EntryReason, ExitReason, Fill, FillReason, Refusal, Trade};
+use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -16,32 +17,49 @@ use std::sync::Arc;
 pub enum Event {
     /// A candle opened at `price`: what was decided at the last close is due.
     Opened { row: usize, price: f64 },
+    /// A price between opens, where nobody walks the candle: levels are compared with it.
+    Seen { row: usize, price: f64, at_open: bool },
     /// A protective level was reached by a price.
     Reached { row: usize, hit: Hit, ambiguous: bool },
     /// An order was executed.
     Filled { row: usize, fill: Fill },
+    /// An entry that was ordered came to nothing.
+    Failed { row: usize, refusal: Refusal },
+    /// What was to be entered at the open of `row` is not: it is too late.
+    Missed { row: usize },
     /// The candle in `row` closed; `last` if no candle follows in this run.
     Closed { row: usize, last: bool },
+    /// Asks the strategy about the close of `row` again: another one is in its place since.
+    Asked { row: usize },
+    /// The strategy has no answer at the close of `row`: the base rules and limits alone.
+    Unanswered { row: usize },
     /// No candle follows: what is open is closed at the last close.
     Ended { row: usize },
 }
 
 /// What the engine asks of the world.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Command {
     Place(Order),
 }
 
 /// The deciders, wired. Pure: the same events give the same commands.
-pub struct Engine<'a, S, R> {
-    settings: &'a Settings,
-    data: &'a DataHandler,
-    strategy: &'a mut S,
-    recorder: &'a mut R,
-    position: PositionManager,
-    risk: RiskManager,
-    executor: OrderExecutor,
+pub struct Engine<S, R> {
+    settings: Settings,
+    data: DataHandler,
+    strategy: S,
+    recorder: R,
+    state: EngineState,
     intents: Intents,
+}
+
+/// What lives from one event to the next. Plain data: an engine with the same settings, data and state goes on the
+/// same.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EngineState {
+    pub position: PositionManager,
+    pub risk: RiskManager,
+    pub executor: OrderExecutor,
     first_row: usize,
     decided_before: bool,
     /// What belongs to the order in flight.
@@ -50,54 +68,119 @@ pub struct Engine<'a, S, R> {
     /// What stood in the way of an entry at the last close.
     standing: Standing,
     /// Row and price of the open in hand.
-    opened: (usize, f64),
+    opened: Option<(usize, f64)>,
 }
 
-impl<'a, S: Strategy, R: Recorder> Engine<'a, S, R> {
-    /// `first_row`: the first candle of the run; those before it only warm the indicators.
-    pub fn new(
-        settings: &'a Settings,
-        data: &'a DataHandler,
-        first_row: usize,
-        strategy: &'a mut S,
-        recorder: &'a mut R,
-    ) -> Self {
-        let rules = &settings.rules;
-        let base = BaseLevels {
-            stop_pct: rules.stop_loss_pct,
-            target_pct: rules.take_profit_pct,
-            trail_pct: rules.trailing_stop_loss_pct,
-        };
-        Engine {
-            settings,
-            data,
-            strategy,
-            recorder,
-            position: PositionManager::new(settings.initial_balance, base),
-            risk: RiskManager::new(rules, &settings.limits, settings.initial_balance),
+impl EngineState {
+    pub fn new(settings: &Settings, first_row: usize) -> EngineState {
+        EngineState {
+            position: PositionManager::new(settings.initial_balance, base_levels(settings)),
+            risk: RiskManager::new(&settings.rules, &settings.limits, settings.initial_balance),
             executor: OrderExecutor::new(settings),
-            intents: Intents::default(),
             first_row,
             decided_before: false,
             exit_cause: None,
             entry_in_flight: None,
             standing: Standing::default(),
-            opened: (first_row, f64::NAN),
+            opened: None,
+        }
+    }
+}
+
+fn base_levels(settings: &Settings) -> BaseLevels {
+    let (rules, grid) = (&settings.rules, settings.booking == Booking::Exchange);
+    BaseLevels {
+        stop_pct: rules.stop_loss_pct,
+        target_pct: rules.take_profit_pct,
+        trail_pct: rules.trailing_stop_loss_pct,
+        tick_size: settings.instrument.as_ref().filter(|_| grid).map(|instrument| instrument.tick_size),
+    }
+}
+
+impl<S: Strategy, R: Recorder> Engine<S, R> {
+    /// `first_row`: the first candle of the run; those before it only warm the indicators.
+    pub fn new(settings: Settings, data: DataHandler, first_row: usize, strategy: S, recorder: R) -> Self {
+        let state = EngineState::new(&settings, first_row);
+        Engine { settings, data, strategy, recorder, state, intents: Intents::default() }
+    }
+
+    pub fn state(&self) -> &EngineState {
+        &self.state
+    }
+
+    /// Goes on from `state`.
+    pub fn restore(&mut self, state: EngineState) {
+        self.state = state;
+    }
+
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Other rules, limits and sizes from now on, for what is open too. Balance and instrument stay.
+    pub fn set(&mut self, settings: Settings) {
+        self.state.position.set_base(base_levels(&settings));
+        self.state.risk.set(&settings.rules, &settings.limits);
+        self.state.executor.set(&settings);
+        self.settings = settings;
+    }
+
+    /// No entries from now on, or entries again.
+    pub fn set_paused(&mut self, paused: bool) {
+        self.state.risk.set_paused(paused);
+    }
+
+    pub fn data(&self) -> &DataHandler {
+        &self.data
+    }
+
+    /// The data, for whoever appends to them; the strategy lets go of them first.
+    pub fn data_mut(&mut self) -> &mut DataHandler {
+        self.strategy.release();
+        &mut self.data
+    }
+
+    pub fn strategy(&self) -> &S {
+        &self.strategy
+    }
+
+    pub fn strategy_mut(&mut self) -> &mut S {
+        &mut self.strategy
+    }
+
+    /// Another strategy with its data, between two candles. Returns what was there.
+    pub fn replace_strategy(&mut self, strategy: S, data: DataHandler) -> (S, DataHandler) {
+        (std::mem::replace(&mut self.strategy, strategy), std::mem::replace(&mut self.data, data))
+    }
+
+    pub fn recorder(&self) -> &R {
+        &self.recorder
+    }
+
+    pub fn recorder_mut(&mut self) -> &mut R {
+        &mut self.recorder
+    }
+
+    /// Asks for an exit at the next open, whatever the strategy thinks.
+    pub fn ask_exit(&mut self, reason: ExitReason, note: Arc<str>) {
+        if self.state.position.position().is_some() {
+            let request = self.state.risk.approve_exit(ExitRequest { reason, note });
+            self.state.executor.queue_exit(request);
         }
     }
 
     /// Whether something was decided that is due at the next open.
     pub fn has_pending(&self) -> bool {
-        self.executor.has_pending()
+        self.state.executor.has_pending()
     }
 
     pub fn position(&self) -> &PositionManager {
-        &self.position
+        &self.state.position
     }
 
     /// The protection of the open position, for a venue that walks a candle's prices.
     pub fn protection_mut(&mut self) -> Option<(Direction, &mut Protection)> {
-        self.position.protection_mut()
+        self.state.position.protection_mut()
     }
 
     /// Takes one event and answers with at most one command.
@@ -106,17 +189,45 @@ impl<'a, S: Strategy, R: Recorder> Engine<'a, S, R> {
     pub fn on_event(&mut self, event: Event) -> Result<Option<Command>, StrategyFault> {
         match event {
             Event::Opened { row, price } => {
-                self.opened = (row, price);
+                self.state.opened = Some((row, price));
                 Ok(self.on_open())
             }
-            Event::Reached { hit, ambiguous, .. } => Ok(self.exit_order(
-                hit.reason,
-                hit.price,
-                hit.reason != ExitReason::TakeProfit,
-                ExitCause { ambiguous, ..ExitCause::default() },
-            )),
+            Event::Seen { row, price, at_open } => {
+                if self.state.opened.is_none_or(|(opened, _)| opened != row) {
+                    self.state.opened = Some((row, price));
+                }
+                let hit = self.state.position.on_price(price, at_open);
+                Ok(hit.and_then(|hit| self.on_hit(hit, false)))
+            }
+            Event::Reached { hit, ambiguous, .. } => Ok(self.on_hit(hit, ambiguous)),
             Event::Filled { row, fill } => self.on_fill(row, &fill),
-            Event::Closed { row, last } => self.on_close(row, last).map(|()| None),
+            Event::Failed { row, refusal } => {
+                if let Some(request) = self.state.entry_in_flight.take() {
+                    self.recorder.on_refusal(row.saturating_sub(1), request.direction, refusal);
+                }
+                Ok(None)
+            }
+            Event::Missed { row } => {
+                if let Some(request) = self.state.executor.take_entry() {
+                    self.recorder.on_refusal(row.saturating_sub(1), request.direction, Refusal::Late);
+                }
+                Ok(None)
+            }
+            Event::Closed { row, last } => {
+                let equity = self.mark(row);
+                self.ask(row, equity, last).map(|()| None)
+            }
+            Event::Asked { row } => {
+                let equity = self.state.position.equity(self.data.candles().close[row]);
+                self.ask(row, equity, false).map(|()| None)
+            }
+            Event::Unanswered { row } => {
+                self.intents.clear();
+                if row >= self.data.first_warm() {
+                    self.decide(row);
+                }
+                Ok(None)
+            }
             Event::Ended { row } => Ok(self.exit_order(
                 ExitReason::EndOfData,
                 self.data.candles().close[row],
@@ -126,6 +237,11 @@ impl<'a, S: Strategy, R: Recorder> Engine<'a, S, R> {
         }
     }
 
+    fn on_hit(&mut self, hit: Hit, ambiguous: bool) -> Option<Command> {
+        let cause = ExitCause { ambiguous, ..ExitCause::default() };
+        self.exit_order(hit.reason, hit.price, hit.reason != ExitReason::TakeProfit, cause)
+    }
+
     fn exit_order(
         &mut self,
         reason: ExitReason,
@@ -133,11 +249,15 @@ impl<'a, S: Strategy, R: Recorder> Engine<'a, S, R> {
         slips: bool,
         cause: ExitCause,
     ) -> Option<Command> {
-        let position = self.position.position()?;
-        self.exit_cause = Some(cause);
+        let position = self.state.position.position()?;
+        let quantity = self.state.executor.sellable(position.quantity);
+        if quantity <= 0.0 {
+            return None;
+        }
+        self.state.exit_cause = Some(cause);
         Some(Command::Place(Order {
             side: position.direction.exit_side(),
-            quantity: position.quantity,
+            quantity,
             reason: FillReason::Exit(reason),
             price,
             slips,
@@ -146,19 +266,19 @@ impl<'a, S: Strategy, R: Recorder> Engine<'a, S, R> {
 
     /// What was decided at the last close is due: the exit first, the entry once that is filled.
     fn on_open(&mut self) -> Option<Command> {
-        let (row, price) = self.opened;
-        if let Some(exit) = self.executor.take_exit() {
+        let (row, price) = self.state.opened?;
+        if let Some(exit) = self.state.executor.take_exit() {
             let cause = ExitCause { note: exit.note, ambiguous: false };
             return self.exit_order(exit.reason, price, true, cause);
         }
-        let request = self.executor.take_entry()?;
-        match self.executor.size(&request, price, self.position.cash()) {
+        let request = self.state.executor.take_entry()?;
+        match self.state.executor.size(&request, price, self.state.position.cash()) {
             Ok(order) => {
-                self.entry_in_flight = Some(request);
+                self.state.entry_in_flight = Some(request);
                 Some(Command::Place(order))
             }
             Err(refusal) => {
-                self.recorder.on_refusal(row - 1, request.direction, refusal);
+                self.recorder.on_refusal(row.saturating_sub(1), request.direction, refusal);
                 None
             }
         }
@@ -169,16 +289,24 @@ impl<'a, S: Strategy, R: Recorder> Engine<'a, S, R> {
         self.recorder.on_fill(row, fill);
         match fill.reason {
             FillReason::Entry(_) => {
-                if let Some(request) = self.entry_in_flight.take() {
-                    self.position.on_entry(fill, request.direction, row, request.levels, request.note);
+                if let Some(request) = self.state.entry_in_flight.take() {
+                    if self.state.executor.sellable(fill.quantity - fill.base_commission) <= 0.0 {
+                        self.state.position.on_dust(fill, request.direction);
+                        let refusal = Refusal::NotFilled;
+                        self.recorder.on_refusal(row.saturating_sub(1), request.direction, refusal);
+                        return Ok(None);
+                    }
+                    self.state.position.on_entry(fill, request.direction, row, request.levels, request.note);
                 }
                 self.tell_strategy(row, fill, None)?;
                 Ok(None)
             }
             FillReason::Exit(reason) => {
-                let cause = self.exit_cause.take().unwrap_or_default();
-                let Some(trade) = self.position.on_exit(fill, reason, row, cause) else { return Ok(None) };
-                self.risk.on_trade(&trade, row, self.data.candles().close_time[row]);
+                let cause = self.state.exit_cause.take().unwrap_or_default();
+                let Some(trade) = self.state.position.on_exit(fill, reason, row, cause) else {
+                    return Ok(None);
+                };
+                self.state.risk.on_trade(&trade, row, self.data.close_time(row));
                 if reason != ExitReason::EndOfData {
                     self.tell_strategy(row, fill, Some(&trade))?;
                 }
@@ -198,21 +326,21 @@ impl<'a, S: Strategy, R: Recorder> Engine<'a, S, R> {
         let seen = row.saturating_sub(1);
         let moment = Moment {
             row: seen,
-            index: seen.saturating_sub(self.first_row),
-            position: self.position.position(),
-            equity: self.position.equity(self.data.candles().close[seen]),
-            cash: self.position.cash(),
+            index: seen.saturating_sub(self.state.first_row),
+            position: self.state.position.position(),
+            equity: self.state.position.equity(self.data.candles().close[seen]),
+            cash: self.state.position.cash(),
             allow_short: self.settings.allow_short,
-            standing: self.standing,
+            standing: self.state.standing,
         };
         self.intents.clear();
-        self.strategy.on_fill(self.data, &moment, fill, &mut self.intents)?;
+        self.strategy.on_fill(&self.data, &moment, fill, &mut self.intents)?;
         if let Some(trade) = trade {
-            self.strategy.on_exit(self.data, &moment, trade, &mut self.intents)?;
+            self.strategy.on_exit(&self.data, &moment, trade, &mut self.intents)?;
         }
         let levels = std::mem::take(&mut self.intents.levels);
         if !levels.is_empty() {
-            self.position.move_levels(&levels);
+            self.state.position.move_levels(&levels);
         }
         if self.intents.touched {
             self.recorder.on_notes(row, &mut self.intents.logs, &self.intents.plots);
@@ -220,38 +348,45 @@ impl<'a, S: Strategy, R: Recorder> Engine<'a, S, R> {
         Ok(())
     }
 
+    /// Marks the equity at a close, and judges the limits.
     #[inline(always)]
-    fn on_close(&mut self, row: usize, last: bool) -> Result<(), StrategyFault> {
+    fn mark(&mut self, row: usize) -> f64 {
         let candles = self.data.candles();
-        let (close, close_time) = (candles.close[row], candles.close_time[row]);
-        let equity = self.position.equity(close);
-        self.risk.on_close(equity, close_time);
-        self.recorder.on_close(row, equity, self.position.position());
+        let equity = self.state.position.equity(candles.close[row]);
+        self.state.risk.on_close(equity, candles.close_time[row]);
+        self.recorder.on_close(row, equity, self.state.position.position());
+        equity
+    }
+
+    #[inline(always)]
+    fn ask(&mut self, row: usize, equity: f64, last: bool) -> Result<(), StrategyFault> {
         if row < self.data.first_warm() {
             return Ok(());
         }
-        if !self.decided_before {
-            self.decided_before = true;
+        if !self.state.decided_before {
+            self.state.decided_before = true;
             self.recorder.on_first_decision(row);
         }
-        self.standing = self.risk.standing(row, close_time + 1, || self.data.atr_pass(row));
+        let decision_time = self.data.candles().close_time[row] + 1;
+        self.state.standing = self.state.risk.standing(row, decision_time, || self.data.atr_pass(row));
         let moment = Moment {
             row,
-            index: row - self.first_row,
-            position: self.position.position(),
+            index: row - self.state.first_row,
+            position: self.state.position.position(),
             equity,
-            cash: self.position.cash(),
+            cash: self.state.position.cash(),
             allow_short: self.settings.allow_short,
-            standing: self.standing,
+            standing: self.state.standing,
         };
         self.intents.clear();
-        self.strategy.on_candle(self.data, &moment, &mut self.intents)?;
+        self.strategy.on_candle(&self.data, &moment, &mut self.intents)?;
         if self.intents.touched {
+            self.recorder.on_asked(row, &self.intents);
             self.recorder.on_notes(row, &mut self.intents.logs, &self.intents.plots);
         }
         // An untouched candle asks for nothing; then only a rule of ours may close the position.
-        let may_close = self.settings.rules.max_holding_candles > 0 || self.risk.is_halted();
-        if !last && (self.intents.touched || (may_close && self.position.position().is_some())) {
+        let may_close = self.settings.rules.max_holding_candles > 0 || self.state.risk.is_halted();
+        if !last && (self.intents.touched || (may_close && self.state.position.position().is_some())) {
             self.decide(row);
         }
         Ok(())
@@ -260,11 +395,12 @@ impl<'a, S: Strategy, R: Recorder> Engine<'a, S, R> {
     /// Filters and risk on what the script asked; what stands becomes due at the next open.
     #[inline(never)]
     fn decide(&mut self, row: usize) {
-        let held = self.position.position().map(|position| (position.direction, position.candles_held(row)));
+        let held =
+            self.state.position.position().map(|position| (position.direction, position.candles_held(row)));
         let wish = self.intents.entry.take();
         let levels = std::mem::take(&mut self.intents.levels);
         if wish.is_none() && !levels.is_empty() {
-            self.position.move_levels(&levels);
+            self.state.position.move_levels(&levels);
         }
         let exit_note = self.intents.exit.take();
         let size = self.intents.size.unwrap_or(self.settings.size);
@@ -280,19 +416,32 @@ impl<'a, S: Strategy, R: Recorder> Engine<'a, S, R> {
                 let reason = if held.is_some() { EntryReason::Reverse } else { EntryReason::Signal };
                 let note = wish.note.clone();
                 let request = EntryRequest { direction, size, levels, reason, note: wish.note };
-                match self.risk.check(request, self.standing) {
+                match self.state.risk.check(request, self.state.standing) {
                     Ok(approved) => {
                         reverse_note = held.map(|_| note);
-                        self.executor.queue_entry(approved);
+                        self.state.executor.queue_entry(approved);
                     }
                     Err(veto) => self.recorder.on_veto(row, direction, veto),
                 }
             }
         }
+        self.decide_exit(held, exit_note, reverse_note);
+        let (entry, exit) = self.state.executor.pending();
+        if entry.is_some() || exit.is_some() {
+            self.recorder.on_queued(row, entry, exit);
+        }
+    }
+
+    fn decide_exit(
+        &mut self,
+        held: Option<(Direction, usize)>,
+        exit_note: Option<Arc<str>>,
+        reverse_note: Option<Arc<str>>,
+    ) {
         let Some((_, candles_held)) = held else { return };
         let silent = || Arc::from("");
         let limit = self.settings.rules.max_holding_candles as usize;
-        let exit = if self.risk.is_halted() {
+        let exit = if self.state.risk.is_halted() {
             Some((ExitReason::MaxLoss, silent()))
         } else if let Some(note) = reverse_note {
             Some((ExitReason::Reverse, exit_note.unwrap_or(note)))
@@ -304,7 +453,7 @@ impl<'a, S: Strategy, R: Recorder> Engine<'a, S, R> {
             None
         };
         if let Some((reason, note)) = exit {
-            self.executor.queue_exit(self.risk.approve_exit(ExitRequest { reason, note }));
+            self.state.executor.queue_exit(self.state.risk.approve_exit(ExitRequest { reason, note }));
         }
     }
 }
@@ -320,7 +469,7 @@ pub fn run<S: Strategy, V: Venue, R: Recorder>(
     recorder: &mut R,
 ) -> Result<(), StrategyFault> {
     let candles = data.candles().clone();
-    let mut engine = Engine::new(settings, data, rows.start, strategy, recorder);
+    let mut engine = Engine::new(settings.clone(), data.clone(), rows.start, strategy, recorder);
     for row in rows.clone() {
         if engine.has_pending() {
             drive(&mut engine, venue, row, Event::Opened { row, price: candles.open[row] })?;
@@ -335,8 +484,8 @@ pub fn run<S: Strategy, V: Venue, R: Recorder>(
     if engine.position().position().is_some() {
         let row = rows.end - 1;
         drive(&mut engine, venue, row, Event::Ended { row })?;
-        let equity = engine.position().cash();
-        recorder.on_end(equity);
+        let equity = engine.position().equity(candles.close[row]);
+        engine.recorder_mut().on_end(equity);
     }
     Ok(())
 }
@@ -344,7 +493,7 @@ pub fn run<S: Strategy, V: Venue, R: Recorder>(
 /// Hands an event to the engine and executes what it asks for, until it asks for nothing.
 #[inline(never)]
 fn drive<S: Strategy, V: Venue, R: Recorder>(
-    engine: &mut Engine<'_, S, R>,
+    engine: &mut Engine<S, R>,
     venue: &mut V,
     row: usize,
     event: Event,

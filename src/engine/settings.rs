@@ -2,9 +2,10 @@
 //! These are checked values; reading and checking what a user wrote is the business of `config`.
 
 use crate::model::{Instrument, Size};
+use serde::{Deserialize, Serialize};
 
 /// Everything the engine needs to know besides the strategy and the candles.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
     pub symbol: String,
     /// Quote currency.
@@ -17,6 +18,21 @@ pub struct Settings {
     pub limits: Limits,
     /// Order filters of the exchange; `None` trades any quantity.
     pub instrument: Option<Instrument>,
+    pub booking: Booking,
+    /// Largest entry, quote currency.
+    pub max_order_notional: Option<f64>,
+}
+
+/// How fills are booked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Booking {
+    /// Commission in quote currency, levels as exact as they are computed: what a backtest means.
+    #[default]
+    Quote,
+    /// As the exchange does: commission out of what is received, levels on the grid of prices, exits of whole
+    /// steps, and what is smaller than a step stays in the books. Needs an instrument; longs only.
+    Exchange,
 }
 
 impl Default for Settings {
@@ -30,12 +46,14 @@ impl Default for Settings {
             rules: Rules::default(),
             limits: Limits::default(),
             instrument: None,
+            booking: Booking::Quote,
+            max_order_notional: None,
         }
     }
 }
 
 /// Costs of a fill, in basis points (1/10,000).
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Costs {
     /// Of the notional, on each side.
     pub commission_bps: f64,
@@ -50,7 +68,7 @@ impl Default for Costs {
 }
 
 /// The base rules, all off by default. Distances are fractions: 0.02 is 2 %.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Rules {
     pub stop_loss_pct: Option<f64>,
     pub take_profit_pct: Option<f64>,
@@ -65,7 +83,7 @@ pub struct Rules {
 
 /// Entries only while `ATR(period) >= multiplier × SMA(ATR, sma_period)`; with `sma_period` 0, while
 /// `ATR / close × 100 >= multiplier`.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct AtrFilter {
     pub period: usize,
     pub multiplier: f64,
@@ -73,7 +91,7 @@ pub struct AtrFilter {
 }
 
 /// Hours of the UTC day in `[from, to)`, wrapping midnight when `from > to`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hours {
     pub from: u8,
     pub to: u8,
@@ -87,7 +105,7 @@ impl Hours {
 }
 
 /// Risk limits, all off by default. The first two in quote currency, the third a fraction of the peak.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Limits {
     pub max_cumulative_loss: Option<f64>,
     pub max_daily_loss: Option<f64>,

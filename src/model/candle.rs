@@ -1,8 +1,11 @@
 //! Candles: one row, and the column store that a run reads.
 
+use serde::{Deserialize, Serialize};
+
 /// One candle of one symbol. Prices in quote currency, volume in base currency, times in UTC
 /// milliseconds; `[open_time, close_time]` are both inclusive.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(from = "CandleRow", into = "CandleRow")]
 pub struct Candle {
     pub open_time: i64,
     pub close_time: i64,
@@ -11,6 +14,21 @@ pub struct Candle {
     pub low: f64,
     pub close: f64,
     pub volume: f64,
+}
+
+/// As it is written down: the fields in their order.
+type CandleRow = (i64, i64, f64, f64, f64, f64, f64);
+
+impl From<CandleRow> for Candle {
+    fn from((open_time, close_time, open, high, low, close, volume): CandleRow) -> Candle {
+        Candle { open_time, close_time, open, high, low, close, volume }
+    }
+}
+
+impl From<Candle> for CandleRow {
+    fn from(it: Candle) -> CandleRow {
+        (it.open_time, it.close_time, it.open, it.high, it.low, it.close, it.volume)
+    }
 }
 
 impl Candle {

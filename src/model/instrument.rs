@@ -1,9 +1,10 @@
 //! What an exchange prescribes for orders in one symbol.
 
 use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
 
 /// Trading rules of one symbol. Zero means "no such rule".
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Instrument {
     /// Prices are multiples of this, in quote currency.
     pub tick_size: Decimal,

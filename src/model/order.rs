@@ -3,14 +3,16 @@
 use serde::{Deserialize, Serialize};
 
 /// Side of an order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Side {
     Buy,
     Sell,
 }
 
 /// Direction of a position.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Direction {
     Long,
     Short,
@@ -87,7 +89,8 @@ impl Size {
 macro_rules! reasons {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
         pub enum $name { $($(#[$vdoc])* $variant),+ }
 
         impl $name {
@@ -137,11 +140,14 @@ reasons! {
         MaxDailyLoss = "max_daily_loss",
         MaxDrawdownLimit = "max_drawdown_limit",
         MaxConsecutiveLosses = "max_consecutive_losses",
+        /// By whoever runs the trader: paused, or about to stop.
+        Paused = "paused",
     }
 }
 
 reasons! {
-    /// Why an entry could not be made at all: the first two when asked, the others at the fill.
+    /// Why an entry could not be made at all: the first two when asked, the others at the fill. A backtest knows
+    /// the first six.
     Refusal {
         InPosition = "in_position",
         ShortNotAllowed = "short_not_allowed",
@@ -149,18 +155,25 @@ reasons! {
         ZeroQuantity = "zero_quantity",
         MinQty = "min_qty",
         MinNotional = "min_notional",
+        /// Larger than the trader was told to order at most.
+        MaxOrderNotional = "max_order_notional",
+        /// The moment to act had passed.
+        Late = "late",
+        /// The exchange refused it, or filled nothing.
+        NotFilled = "not_filled",
     }
 }
 
 /// What a fill was for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum FillReason {
     Entry(EntryReason),
     Exit(ExitReason),
 }
 
-/// One execution. Money in quote currency, quantity in base currency.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// An order carried out, in one execution or several. Money in quote currency, quantity in base currency.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Fill {
     /// Open time (ms) of the candle in which it happened.
     pub time: i64,
@@ -168,7 +181,11 @@ pub struct Fill {
     pub quantity: f64,
     /// Price paid or received, slippage included.
     pub price: f64,
+    /// Its value in quote currency, whatever it was paid in.
     pub commission: f64,
+    /// What of it was taken from the quantity received, in base currency; the rest is paid from the cash.
+    #[serde(default)]
+    pub base_commission: f64,
     /// quantity × |price − price before slippage|.
     pub slippage: f64,
     pub reason: FillReason,

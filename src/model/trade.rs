@@ -1,10 +1,11 @@
 //! A closed round trip, and the equity curve.
 
 use super::{Direction, EntryReason, ExitReason};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// One round trip, entry to exit. Money in quote currency, quantity in base currency.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Trade {
     /// Open time (ms) of the candle in which the entry filled.
     pub entry_time: i64,

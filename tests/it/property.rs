@@ -158,6 +158,7 @@ fn settings() -> impl Strategy<Value = Settings> {
                 max_consecutive_losses: limits.3,
             },
             instrument,
+            ..Settings::default()
         },
     )
 }

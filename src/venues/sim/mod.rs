@@ -3,10 +3,16 @@
 pub mod exchange;
 pub mod path;
 
-use crate::engine::{Costs, Hit, Order, Protection, Venue, slipped};
-use crate::model::{Candles, Direction, Fill};
+use crate::engine::{Booking, Costs, Hit, Order, Protection, Venue, slipped};
+use crate::model::money::decimal;
+use crate::model::{Candles, Direction, Fill, Side};
 use path::{Extremes, prices};
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
 use std::ops::Range;
+
+/// Decimals of a commission on an exchange; what is beyond them is not taken.
+const COMMISSION_DIGITS: u32 = 8;
 
 /// Matching, fees and slippage of a backtest. Pure.
 pub struct SimulatedVenue<'a> {
@@ -14,11 +20,38 @@ pub struct SimulatedVenue<'a> {
     /// Finer candles that are walked instead of a candle's extremes, where there are any.
     detail: Option<&'a Candles>,
     costs: Costs,
+    booking: Booking,
 }
 
 impl<'a> SimulatedVenue<'a> {
     pub fn new(candles: &'a Candles, detail: Option<&'a Candles>, costs: Costs) -> Self {
-        SimulatedVenue { candles, detail, costs }
+        SimulatedVenue { candles, detail, costs, booking: Booking::Quote }
+    }
+
+    pub fn booking(self, booking: Booking) -> Self {
+        SimulatedVenue { booking, ..self }
+    }
+
+    /// Its value in quote currency, and what of it is taken from the base currency received.
+    fn commission(&self, order: &Order, price: f64) -> (f64, f64) {
+        if self.booking == Booking::Quote {
+            return (order.quantity * price * self.costs.commission_bps / 10_000.0, 0.0);
+        }
+        let rate = decimal(self.costs.commission_bps).unwrap_or_default() / Decimal::from(10_000);
+        let taken = |received: Option<Decimal>| {
+            received?.checked_mul(rate)?.trunc_with_scale(COMMISSION_DIGITS).to_f64()
+        };
+        let quantity = decimal(order.quantity).ok();
+        match order.side {
+            Side::Buy => {
+                let base = taken(quantity).unwrap_or_default();
+                (base * price, base)
+            }
+            Side::Sell => {
+                let quote = quantity.and_then(|it| it.checked_mul(decimal(price).ok()?));
+                (taken(quote).unwrap_or_default(), 0.0)
+            }
+        }
     }
 
     /// The finer candles inside the candle in `row`.
@@ -53,12 +86,14 @@ impl Venue for SimulatedVenue<'_> {
     fn execute(&mut self, order: &Order, time: i64) -> Fill {
         let price =
             if order.slips { slipped(order.price, order.side, self.costs.slippage_bps) } else { order.price };
+        let (commission, base_commission) = self.commission(order, price);
         Fill {
             time,
             side: order.side,
             quantity: order.quantity,
             price,
-            commission: order.quantity * price * self.costs.commission_bps / 10_000.0,
+            commission,
+            base_commission,
             slippage: order.quantity * (price - order.price).abs(),
             reason: order.reason,
         }
