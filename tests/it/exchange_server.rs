@@ -7,7 +7,7 @@ use mista::venues::local::accounts::{default_accounts, flat_rates};
 use mista::venues::local::listing::usual_rules;
 use mista::venues::local::market::{Series, SeriesRow};
 use mista::venues::local::pace::Speed;
-use mista::venues::local::{Handle, Listing, LocalConfig, LocalExchange};
+use mista::venues::local::{self, Handle, Listing, LocalConfig, LocalExchange};
 use mista::venues::rules::ExchangeFilters;
 use ring::hmac;
 use rust_decimal::Decimal;
@@ -66,6 +66,7 @@ fn config() -> LocalConfig {
         is_paused: true,
         limits_factor: 1.0,
         chaos: None,
+        history: local::HISTORY,
     }
 }
 

@@ -87,6 +87,8 @@ pub struct LocalConfig {
     /// Multiplies all rate limits.
     pub limits_factor: f64,
     pub chaos: Option<u64>,
+    /// Closed orders, closed lists and executions that an account remembers; [`HISTORY`] is usual.
+    pub history: usize,
 }
 
 /// Why it cannot be started.
@@ -106,8 +108,8 @@ pub enum StartError {
     Twice { name: String },
 }
 
-/// Closed orders and executions that an account remembers.
-const HISTORY: usize = 10_000;
+/// Closed orders and executions that an account usually remembers.
+pub const HISTORY: usize = 10_000;
 
 /// A running exchange. It ends with [`Handle::shutdown`]; when this is dropped, it ends by itself.
 pub struct Handle {
@@ -144,8 +146,8 @@ impl LocalExchange {
 
 fn state_of(config: LocalConfig) -> Result<State, StartError> {
     let LocalConfig { listings, accounts: account_configs, filters, .. } = config;
-    let mut exchange =
-        Exchange::new(ExchangeOptions { slippage_bps: config.slippage_bps, filters, history: HISTORY });
+    let (slippage_bps, history) = (config.slippage_bps, config.history);
+    let mut exchange = Exchange::new(ExchangeOptions { slippage_bps, filters, history });
     let (rules, series): (Vec<_>, Vec<_>) = listings.into_iter().map(|it| (it.rules, it.series)).unzip();
     let market = Market::new(series, config.start)?;
     for (index, rules) in rules.into_iter().enumerate() {
