@@ -10,12 +10,14 @@
 //! | `server`, `lenient`, `rest`, `socket`, `streams`, `ws_api` | sockets, HTTP and frames |
 //! | `hub`, `topic`, `feed` | who listens to what, and what is told |
 //! | [`pace`] | the market's clock |
+//! | `books` | what the exchange knows of an account, without asking over a socket |
 //! | `control`, `faults`, [`chaos`] | moving it by hand, and what goes wrong |
 //!
 //! Two clocks: requests are timed and limited by the wall clock, everything on the market has the market's time.
 
 pub mod accounts;
 mod auth;
+mod books;
 pub mod chaos;
 mod control;
 mod dispatch;
@@ -134,7 +136,8 @@ impl LocalExchange {
         let (stop, stopped) = watch::channel(false);
         let (commands, receiver) = mpsc::channel(16);
         let (alive_sender, alive) = mpsc::channel(1);
-        let end = end.unwrap_or_else(|| shared.lock().market.end());
+        let last = shared.lock().market.end();
+        let end = end.map_or(last, |end| end.min(last));
         let pacer = Pacer::new(shared.clone(), speed, is_paused, end);
         let control = Control { shared: shared.clone(), pacer: commands };
         let server = Server { shared, control: control.clone(), stop: stopped.clone(), alive: alive_sender };
@@ -189,6 +192,7 @@ fn state_of(config: LocalConfig) -> Result<State, StartError> {
         skew_us: 0,
         amendments: Default::default(),
         trades_told,
+        user_events: vec![0; account_configs.len()],
         pace: Value::Null,
     })
 }
