@@ -190,3 +190,78 @@ fn listing(
     }
     Ok(Listing { rules, series })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::DAY_MS;
+
+    const BTC: &str = "data/5m/BTCUSDT_5m.csv";
+    const ETH: &str = "data/5m/ETHUSDT_5m.csv";
+    /// 2023-03-20, when both files begin.
+    const FIRST: i64 = 1_679_270_400_000;
+
+    fn options(data: &[&str]) -> RehearsalOptions {
+        let data = data.iter().map(|file| (*file).to_owned()).collect();
+        RehearsalOptions { data, start: Some(Start::First), ..RehearsalOptions::default() }
+    }
+
+    #[test]
+    fn files_become_symbols_and_what_accounts_have_of_them() {
+        let options = RehearsalOptions {
+            balances: vec![("USDT".to_owned(), Decimal::ONE_HUNDRED), ("BNB".to_owned(), Decimal::TWO)],
+            end: Some(FIRST + DAY_MS),
+            ..options(&[BTC, ETH])
+        };
+        let Rehearsal { config, ranges, is_today } = options.load().unwrap();
+        assert!(!is_today);
+        assert_eq!((config.start, config.end), (FIRST, Some(FIRST + DAY_MS)));
+        let symbols: Vec<&str> = config.listings.iter().map(|it| it.rules.symbol.as_str()).collect();
+        assert_eq!(symbols, ["BTCUSDT", "ETHUSDT"]);
+        assert_eq!((ranges[0].from, ranges[0].candles), (FIRST, config.listings[0].series.len()));
+        let balances: Vec<String> =
+            config.accounts[9].balances.iter().map(|(asset, amount)| format!("{asset} {amount}")).collect();
+        assert_eq!(balances, ["BTC 1", "ETH 1", "USDT 100", "BNB 2"]);
+    }
+
+    #[test]
+    fn without_a_date_the_market_is_at_the_present() {
+        let Rehearsal { config, ranges, is_today } =
+            RehearsalOptions { start: None, ..options(&[BTC]) }.load().unwrap();
+        assert!(is_today);
+        // By whole units of what is left behind the start, so that intervals open where they did.
+        assert_eq!((ranges[0].from - FIRST) % crate::model::HOUR_MS, 0);
+        assert!(ranges[0].from > FIRST && (ranges[0].from..=ranges[0].to).contains(&config.start));
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        let start = |start| RehearsalOptions { start: Some(start), ..options(&[BTC]) };
+        for (options, message) in [
+            (
+                options(&["data/candles.csv"]),
+                "data/candles.csv: the name does not begin with a symbol. Write --data BTCUSDT=data/candles.csv",
+            ),
+            (
+                options(&[BTC, BTC]),
+                "data/5m/BTCUSDT_5m.csv and data/5m/BTCUSDT_5m.csv are both of BTCUSDT. Name one file for each symbol.",
+            ),
+            (start(Start::At(0)), "--start: the candles cover 2023-03-20T00:00:00Z to "),
+            (
+                RehearsalOptions { end: Some(FIRST), ..options(&[BTC]) },
+                "--end: the market begins at 2023-03-20T00:00:00Z, and 2023-03-20T00:00:00Z is not after that",
+            ),
+            (
+                options(&["BTCXXX=data/5m/BTCUSDT_5m.csv"]),
+                "BTCXXX: its quote asset is not known. Say it in a file for --rules:\nBTCXXX: { base: …, quote: … }",
+            ),
+            (
+                RehearsalOptions { accounts: Some("nowhere.yaml".into()), ..options(&[BTC]) },
+                "nowhere.yaml: there is no such file",
+            ),
+        ] {
+            let error = options.load().unwrap_err().to_string();
+            assert!(error.starts_with(message), "{error}");
+        }
+    }
+}
