@@ -10,6 +10,7 @@
 //! | L3 | [`script`], [`venues`] | strategies as Rhai scripts; where orders go: simulated, local, Binance |
 //! | L4 | [`backtest`], [`job`], [`data`], [`config`], [`report`] | engine + venue → result; files in, pages out |
 //! | L4 | [`optimize`], [`forward_test`] | many results: the best parameters, and what became of them |
+//! | L4 | [`rehearsal`] | candle files and wishes → a local exchange that can be started |
 //! | L4 | [`doctor`] | whether this machine would trade |
 //! | L5 | [`cli`] | one file per verb |
 //!
@@ -35,6 +36,7 @@ pub mod job;
 pub mod live;
 pub mod model;
 pub mod optimize;
+pub mod rehearsal;
 pub mod report;
 pub mod script;
 pub mod venues;

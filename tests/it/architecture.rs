@@ -12,7 +12,18 @@ const LAYERS: [&[&str]; 6] = [
     &["indicators"],
     &["engine"],
     &["script", "native", "venues"],
-    &["backtest", "job", "optimize", "forward_test", "data", "config", "report", "doctor", "live"],
+    &[
+        "backtest",
+        "job",
+        "optimize",
+        "forward_test",
+        "data",
+        "config",
+        "report",
+        "doctor",
+        "rehearsal",
+        "live",
+    ],
     &["cli", "main", "lib"],
 ];
 

@@ -12,7 +12,7 @@ use mista::venues::local::accounts::{AccountConfig, Credential, Permissions, fla
 use mista::venues::local::listing::usual_rules;
 use mista::venues::local::market::{Series, SeriesRow};
 use mista::venues::local::pace::Speed;
-use mista::venues::local::{Handle, Listing, LocalConfig, LocalExchange};
+use mista::venues::local::{HISTORY, Handle, Listing, LocalConfig, LocalExchange};
 use mista::venues::rules::{ExchangeFilters, Situation};
 use ring::signature::{Ed25519KeyPair, KeyPair};
 use rust_decimal::Decimal;
@@ -82,6 +82,7 @@ impl Exchange {
             is_paused: true,
             limits_factor: 1.0,
             chaos: None,
+            history: HISTORY,
         };
         let handle = runtime.block_on(LocalExchange::start(config)).unwrap();
         Exchange { port: handle.address().port(), handle: Some(handle), runtime }

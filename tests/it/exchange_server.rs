@@ -7,7 +7,7 @@ use mista::venues::local::accounts::{default_accounts, flat_rates};
 use mista::venues::local::listing::usual_rules;
 use mista::venues::local::market::{Series, SeriesRow};
 use mista::venues::local::pace::Speed;
-use mista::venues::local::{Handle, Listing, LocalConfig, LocalExchange};
+use mista::venues::local::{self, Handle, Listing, LocalConfig, LocalExchange};
 use mista::venues::rules::ExchangeFilters;
 use ring::hmac;
 use rust_decimal::Decimal;
@@ -20,11 +20,11 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-const HOUR: i64 = 3_600_000;
+pub const HOUR: i64 = 3_600_000;
 /// 2024-01-01.
-const FIRST: i64 = 1_704_067_200_000;
+pub const FIRST: i64 = 1_704_067_200_000;
 /// Candles before the market starts.
-const HISTORY: i64 = 24;
+pub const HISTORY: i64 = 24;
 const LONG: Duration = Duration::from_secs(20);
 
 /// Prices rise by 10 an hour from 1000, up to 15 above and down to 5 below the open.
@@ -51,7 +51,7 @@ fn series(symbol: &str) -> Series {
     series
 }
 
-fn config() -> LocalConfig {
+pub fn config() -> LocalConfig {
     let rules = usual_rules("BTCUSDT", "BTC", "USDT", Decimal::new(1, 2), Decimal::new(1, 5));
     let balances = [("BTC".to_owned(), Decimal::ONE), ("USDT".to_owned(), Decimal::from(10_000))];
     LocalConfig {
@@ -66,6 +66,7 @@ fn config() -> LocalConfig {
         is_paused: true,
         limits_factor: 1.0,
         chaos: None,
+        history: local::HISTORY,
     }
 }
 
@@ -82,19 +83,19 @@ fn with_exchange<F: Future<Output = ()>>(config: LocalConfig, test: impl FnOnce(
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Client {
-    address: SocketAddr,
+pub struct Client {
+    pub address: SocketAddr,
 }
 
 #[derive(Debug)]
-struct Answer {
-    status: u16,
+pub struct Answer {
+    pub status: u16,
     head: String,
     body: String,
 }
 
 impl Answer {
-    fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
     }
 
@@ -131,7 +132,7 @@ impl Client {
         Some(Answer { status, head: head.to_owned(), body: body.to_owned() })
     }
 
-    async fn send(self, method: &str, target: &str, headers: &str, body: &str) -> Option<Answer> {
+    pub async fn send(self, method: &str, target: &str, headers: &str, body: &str) -> Option<Answer> {
         let text = format!(
             "{method} {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n{headers}\r\n{body}",
             body.len()
@@ -151,7 +152,7 @@ impl Client {
         self.send(method, &target, "X-MBX-APIKEY: stubkey\r\n", "").await
     }
 
-    async fn signed(self, method: &str, path: &str, query: &str) -> Answer {
+    pub async fn signed(self, method: &str, path: &str, query: &str) -> Answer {
         self.try_signed(method, path, query).await.unwrap()
     }
 
@@ -161,13 +162,13 @@ impl Client {
         answer.json()
     }
 
-    async fn socket(self, path: &str) -> Socket {
+    pub async fn socket(self, path: &str) -> Socket {
         let (socket, _) = connect_async(format!("ws://{}{path}", self.address)).await.unwrap();
         Socket(socket)
     }
 }
 
-struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
+pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Socket {
     async fn send(&mut self, text: impl Into<String>) {
@@ -175,7 +176,7 @@ impl Socket {
     }
 
     /// The next frame with text; `None` at the end.
-    async fn next(&mut self) -> Option<Value> {
+    pub async fn next(&mut self) -> Option<Value> {
         loop {
             match timeout(LONG, self.0.next()).await.expect("a frame arrives")? {
                 Ok(Message::Text(text)) => return Some(serde_json::from_str(&text).unwrap()),
@@ -196,7 +197,7 @@ impl Socket {
     }
 
     /// A signed request over the WebSocket API.
-    async fn ask(&mut self, method: &str, mut params: Value, key: &str, secret: &str) -> Value {
+    pub async fn ask(&mut self, method: &str, mut params: Value, key: &str, secret: &str) -> Value {
         params["apiKey"] = key.into();
         params["timestamp"] = u64::try_from(now_ms()).unwrap().into();
         let fields: std::collections::BTreeMap<_, _> = params.as_object().unwrap().iter().collect();

@@ -10,6 +10,7 @@ mod bad_search;
 mod cases;
 mod connector;
 mod connector_sockets;
+mod control;
 mod determinism;
 mod doctor;
 mod exchange;

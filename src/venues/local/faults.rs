@@ -4,7 +4,6 @@ use super::chaos::{Chaos, Kind};
 use super::refusal::Refusal;
 use crate::venues::sim::exchange::{AccountId, Liquidity};
 use rust_decimal::Decimal;
-use serde_json::{Value, json};
 use std::collections::HashMap;
 
 /// What kind of request it is, as far as faults care.
@@ -32,6 +31,8 @@ pub enum Fault {
     Limited { status: u16, retry_after_s: i64 },
     /// Not done.
     Reject { code: i32, message: String },
+    /// Not done: the order is said not to exist.
+    ReadLag,
     /// The answer comes late.
     Delay { ms: u64 },
     /// The market has only part of what the next order that executes asks for.
@@ -106,8 +107,10 @@ impl Faults {
                 && armed.on.is_none_or(|on| on == kind)
                 && armed.times > 0;
             // One request meets one fault that answers in its stead.
-            let answers =
-                matches!(armed.fault, Fault::Status(_) | Fault::Limited { .. } | Fault::Reject { .. });
+            let answers = matches!(
+                armed.fault,
+                Fault::Status(_) | Fault::Limited { .. } | Fault::Reject { .. } | Fault::ReadLag
+            );
             if is_met && !(answers && effects.instead.is_some()) {
                 armed.times -= 1;
                 apply(&armed.fault, &mut effects, now);
@@ -124,19 +127,8 @@ impl Faults {
         effects
     }
 
-    pub fn shown(&self) -> Value {
-        self.armed
-            .iter()
-            .map(|armed| {
-                json!({
-                    "id": armed.id,
-                    "account": armed.account.map(|account| account.0),
-                    "on": armed.on.map(|on| format!("{on:?}").to_lowercase()),
-                    "fault": format!("{:?}", armed.fault),
-                    "times": armed.times,
-                })
-            })
-            .collect()
+    pub fn armed(&self) -> impl Iterator<Item = &Armed> {
+        self.armed.iter()
     }
 }
 
@@ -157,6 +149,9 @@ fn apply(fault: &Fault, effects: &mut Effects, now: i64) {
         Fault::Reject { code, message } => {
             let status = if matches!(code, -2014 | -2015) { 401 } else { 400 };
             effects.instead = Some(Instead::Refusal(Refusal::new(status, *code, message.clone())));
+        }
+        Fault::ReadLag => {
+            effects.instead = Some(Instead::Refusal(Refusal::bad(-2013, "Order does not exist.")));
         }
         Fault::Delay { ms } => effects.delay_ms = effects.delay_ms.saturating_add(*ms),
         Fault::Partial(liquidity) => effects.liquidity = Some(*liquidity),

@@ -10,12 +10,14 @@
 //! | `server`, `lenient`, `rest`, `socket`, `streams`, `ws_api` | sockets, HTTP and frames |
 //! | `hub`, `topic`, `feed` | who listens to what, and what is told |
 //! | [`pace`] | the market's clock |
+//! | `books` | what the exchange knows of an account, without asking over a socket |
 //! | `control`, `faults`, [`chaos`] | moving it by hand, and what goes wrong |
 //!
 //! Two clocks: requests are timed and limited by the wall clock, everything on the market has the market's time.
 
 pub mod accounts;
 mod auth;
+mod books;
 pub mod chaos;
 mod control;
 mod dispatch;
@@ -87,6 +89,8 @@ pub struct LocalConfig {
     /// Multiplies all rate limits.
     pub limits_factor: f64,
     pub chaos: Option<u64>,
+    /// Closed orders, closed lists and executions that an account remembers; [`HISTORY`] is usual.
+    pub history: usize,
 }
 
 /// Why it cannot be started.
@@ -106,8 +110,8 @@ pub enum StartError {
     Twice { name: String },
 }
 
-/// Closed orders and executions that an account remembers.
-const HISTORY: usize = 10_000;
+/// Closed orders and executions that an account usually remembers.
+pub const HISTORY: usize = 10_000;
 
 /// A running exchange. It ends with [`Handle::shutdown`]; when this is dropped, it ends by itself.
 pub struct Handle {
@@ -132,7 +136,8 @@ impl LocalExchange {
         let (stop, stopped) = watch::channel(false);
         let (commands, receiver) = mpsc::channel(16);
         let (alive_sender, alive) = mpsc::channel(1);
-        let end = end.unwrap_or_else(|| shared.lock().market.end());
+        let last = shared.lock().market.end();
+        let end = end.map_or(last, |end| end.min(last));
         let pacer = Pacer::new(shared.clone(), speed, is_paused, end);
         let control = Control { shared: shared.clone(), pacer: commands };
         let server = Server { shared, control: control.clone(), stop: stopped.clone(), alive: alive_sender };
@@ -144,8 +149,8 @@ impl LocalExchange {
 
 fn state_of(config: LocalConfig) -> Result<State, StartError> {
     let LocalConfig { listings, accounts: account_configs, filters, .. } = config;
-    let mut exchange =
-        Exchange::new(ExchangeOptions { slippage_bps: config.slippage_bps, filters, history: HISTORY });
+    let (slippage_bps, history) = (config.slippage_bps, config.history);
+    let mut exchange = Exchange::new(ExchangeOptions { slippage_bps, filters, history });
     let (rules, series): (Vec<_>, Vec<_>) = listings.into_iter().map(|it| (it.rules, it.series)).unzip();
     let market = Market::new(series, config.start)?;
     for (index, rules) in rules.into_iter().enumerate() {
@@ -187,6 +192,7 @@ fn state_of(config: LocalConfig) -> Result<State, StartError> {
         skew_us: 0,
         amendments: Default::default(),
         trades_told,
+        user_events: vec![0; account_configs.len()],
         pace: Value::Null,
     })
 }

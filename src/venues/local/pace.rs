@@ -204,15 +204,16 @@ impl Pacer {
 
     /// Goes on to `until`, or one batch of the way at full speed.
     async fn walk(&mut self, until: i64) {
-        self.finish_pending();
+        if !self.pending.is_empty() {
+            self.finish_pending();
+            self.show();
+        }
         loop {
             self.room().await;
             let taken = {
                 let mut state = self.shared.lock();
                 let taken = (0..BATCH).take_while(|_| whole_step(&mut state, until)).count();
-                if state.market.now() >= self.end {
-                    self.has_ended = true;
-                }
+                self.has_ended = state.market.is_over(self.end);
                 if state.market.now() > until {
                     // It jumped over a gap.
                     self.anchor = (state.market.now(), Instant::now());
@@ -253,7 +254,7 @@ impl Pacer {
             }
         }
         let mut state = self.shared.lock();
-        self.has_ended = state.market.now() >= self.end;
+        self.has_ended = state.market.is_over(self.end);
         state.tell_paced(wall_us() / 1000);
     }
 

@@ -44,6 +44,8 @@ pub struct State {
     pub amendments: HashMap<(AccountId, OrderId), Vec<Amendment>>,
     /// How far the public trades of each symbol were told, in ms of the market.
     pub trades_told: Vec<i64>,
+    /// Events of each account since the start, whether or not somebody listened.
+    pub user_events: Vec<u64>,
     /// How the market is paced, for whoever asks.
     pub pace: Value,
 }
@@ -66,6 +68,9 @@ impl State {
                 && let Some(fill) = report.fill.as_ref().filter(|it| it.quantity == report.order.executed)
             {
                 self.limits.credit_fill(event.account, fill.is_maker, now);
+            }
+            if let Some(count) = self.user_events.get_mut(event.account.0) {
+                *count += 1;
             }
             let exchange = &self.exchange;
             self.hub.publish_event(event.account, |unit| account_event(exchange, &event, unit));

@@ -16,7 +16,7 @@ use mista::venues::local::accounts::{AccountConfig, Credential, Permissions, fla
 use mista::venues::local::listing::usual_rules;
 use mista::venues::local::market::{Series, SeriesRow};
 use mista::venues::local::pace::Speed;
-use mista::venues::local::{Handle, Listing, LocalConfig, LocalExchange};
+use mista::venues::local::{HISTORY, Handle, Listing, LocalConfig, LocalExchange};
 use mista::venues::rules::{ExchangeFilters, MinNotional, PercentPrice};
 use mista::venues::sim::exchange::CommissionDiscount;
 use rust_decimal::Decimal;
@@ -50,6 +50,7 @@ pub async fn start(wishes: &Wishes) -> Handle {
         is_paused: wishes.speed.is_none(),
         limits_factor: wishes.limits.unwrap_or(1.0),
         chaos: wishes.chaos,
+        history: HISTORY,
     };
     LocalExchange::start(config).await.unwrap()
 }

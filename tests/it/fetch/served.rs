@@ -3,7 +3,7 @@
 use mista::data::{LoadOptions, load_series};
 use mista::venues::local::listing::{grid, split, usual_rules};
 use mista::venues::local::pace::Speed;
-use mista::venues::local::{Handle, Listing, LocalConfig, LocalExchange};
+use mista::venues::local::{HISTORY, Handle, Listing, LocalConfig, LocalExchange};
 use mista::venues::rules::ExchangeFilters;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
@@ -43,6 +43,7 @@ impl Served {
             is_paused: true,
             limits_factor: 1.0,
             chaos,
+            history: HISTORY,
         };
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.unwrap();

@@ -159,6 +159,27 @@ impl Market {
         Some(self.books[symbol].walk_to(until).at(until, symbol))
     }
 
+    /// Nothing more happens up to `until`, which the clock has reached.
+    pub fn is_over(&self, until: i64) -> bool {
+        let is_still = |book: &Book| {
+            book.next_time().is_none_or(|time| time > self.now)
+                && (!book.is_walking() || book.shown >= self.now)
+        };
+        self.now >= until && self.books.iter().all(is_still)
+    }
+
+    /// When the candle opened that the price is in: `None` before the first one is opened, and when the last one is
+    /// closed.
+    pub fn open_candle(&self, symbol: usize) -> Option<i64> {
+        let book = &self.books[symbol];
+        let row = match book.row < book.series.len() {
+            true if book.corner > 0 => book.row,
+            false if book.corner > 0 => return None,
+            _ => book.row.checked_sub(1)?,
+        };
+        book.series.open_times().get(row).copied()
+    }
+
     /// Smallest step of prices: one of the last decimal that occurs in the file.
     pub fn tick_size(&self, symbol: usize) -> Decimal {
         self.books[symbol].series.price(1)

@@ -1,6 +1,6 @@
-//! The files of `mista exchange`: accounts and rules of symbols.
+//! Files of accounts, and of rules of symbols.
 
-use super::super::{Exit, Failure};
+use super::RehearsalError;
 use crate::venues::local::accounts::{AccountConfig, Credential, Permissions, flat_rates};
 use crate::venues::local::listing::set_filter;
 use crate::venues::rules::SymbolRules;
@@ -65,11 +65,11 @@ struct RawRules {
     filters: BTreeMap<String, Value>,
 }
 
-fn wrong(path: &Path, what: impl std::fmt::Display) -> Failure {
-    Failure::new(Exit::Usage, format!("{}: {what}", path.display()))
+fn wrong(path: &Path, what: impl std::fmt::Display) -> RehearsalError {
+    RehearsalError::File { path: path.to_owned(), what: what.to_string() }
 }
 
-fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T, Failure> {
+fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T, RehearsalError> {
     let text = std::fs::read_to_string(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => wrong(path, "there is no such file"),
         _ => wrong(path, format!("cannot be read: {error}")),
@@ -92,7 +92,7 @@ pub fn accounts(
     path: &Path,
     balances: &[(String, Decimal)],
     rates: CommissionRates,
-) -> Result<Vec<AccountConfig>, Failure> {
+) -> Result<Vec<AccountConfig>, RehearsalError> {
     let raw: RawAccounts = read(path)?;
     if raw.accounts.is_empty() {
         return Err(wrong(path, "there is no account in it"));
@@ -105,7 +105,7 @@ fn read_account(
     raw: RawAccount,
     balances: &[(String, Decimal)],
     rates: CommissionRates,
-) -> Result<AccountConfig, Failure> {
+) -> Result<AccountConfig, RehearsalError> {
     let key = raw.key.clone();
     let fault = |what: &str| wrong(path, format!("account {key}: {what}"));
     let number = |value: &Value, name: &str| {
@@ -135,10 +135,10 @@ fn read_account(
         Some(own) => own
             .into_iter()
             .map(|(asset, value)| Ok((asset, number(&value, "balances")?)))
-            .collect::<Result<_, Failure>>()?,
+            .collect::<Result<_, RehearsalError>>()?,
     };
-    let discount = raw.discount.map(|raw| -> Result<CommissionDiscount, Failure> {
-        let prices: Result<_, Failure> = raw
+    let discount = raw.discount.map(|raw| -> Result<CommissionDiscount, RehearsalError> {
+        let prices: Result<_, RehearsalError> = raw
             .prices
             .iter()
             .map(|(asset, value)| Ok((asset.as_str().into(), number(value, "prices")?)))
@@ -164,7 +164,7 @@ pub struct RulesFile {
 }
 
 impl RulesFile {
-    pub fn load(path: &Path) -> Result<Self, Failure> {
+    pub fn load(path: &Path) -> Result<Self, RehearsalError> {
         Ok(RulesFile { path: path.to_owned(), symbols: read(path)? })
     }
 
@@ -174,7 +174,7 @@ impl RulesFile {
         Some((raw.base.as_deref()?, raw.quote.as_deref()?))
     }
 
-    pub fn apply(&self, rules: &mut SymbolRules) -> Result<(), Failure> {
+    pub fn apply(&self, rules: &mut SymbolRules) -> Result<(), RehearsalError> {
         let Some(raw) = self.symbols.get(&rules.symbol) else { return Ok(()) };
         let fault = |what: String| wrong(&self.path, format!("{}: {what}", rules.symbol));
         if let Some(word) = &raw.status {

@@ -5,10 +5,10 @@
 //! | `GET state` | |
 //! | `POST pause`, `POST resume` | |
 //! | `POST speed` | `{"speed": 60}` or `{"speed": "max"}` |
-//! | `POST step` | `{"candles": 1, "interval": "1h"}`, `{"until": TIME}` or `{"steps": 1}` |
+//! | `POST step` | `{"candles": 1, "interval": "1h"}`, `{"until": TIME}` or `{"steps": 1}`; `{"brief": true, "account": KEY}` |
 //! | `POST balance` | `{"account": KEY, "asset": "BTC", "set" or "deposit" or "withdraw": "1.5"}` |
 //! | `POST symbol` | `{"symbol": "BTCUSDT", "status": "HALT", "filters": {"tickSize": "0.1"}}` |
-//! | `POST fault` | `{"fault": NAME, "account": KEY, "on": "order", "times": 1, ..}`, see [`fault_of`] |
+//! | `POST fault` | `{"fault": NAME, "account": KEY, "on": "order", "times": 1, ..}`, see [`fault::read`] |
 //! | `GET faults`, `DELETE faults`, `DELETE faults/ID` | |
 //! | `POST disconnect` | `{"account": KEY}`, `{"kind": "streams"}`, `{"kind": "api"}` or `{}` |
 //! | `POST events` | `{"repeat": 1, "reorder": 1}` |
@@ -16,13 +16,17 @@
 //! | `POST key` | `{"key": KEY, "revoked": true}` |
 //! | `POST shutdown-notice` | |
 
-use super::faults::{Fault, RequestKind};
+mod answer;
+mod fault;
+mod fields;
+
 use super::market::KlineInterval;
 use super::pace::{Command, Speed, Target};
 use super::state::{Shared, State};
 use crate::model::{iso, parse_iso};
-use crate::venues::sim::exchange::{AccountId, Liquidity};
+use crate::venues::sim::exchange::AccountId;
 use crate::venues::words::SymbolStatus;
+use answer::Wanted;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -45,6 +49,9 @@ pub async fn handle(control: &Control, method: &str, path: &str, body: &[u8]) ->
         true => json!({}),
         false => serde_json::from_slice(body).map_err(|fault| format!("the body is no JSON: {fault}"))?,
     };
+    let fields = body.as_object().ok_or("the body is no object: write one such as {\"steps\": 1}")?;
+    fields::check(method, path, fields)?;
+    let mut wanted = Wanted::default();
     match (method, path) {
         ("GET", "state") => {}
         ("POST", "pause") => control.tell(Command::Pause).await?,
@@ -59,9 +66,10 @@ pub async fn handle(control: &Control, method: &str, path: &str, body: &[u8]) ->
         }
         ("POST", "step") => {
             let target = control.target(&body)?;
+            wanted = control.wanted(&body)?;
             control.tell(|done| Command::Advance(target, done)).await?;
         }
-        ("GET", "faults") => return Ok(control.shared.lock().faults.shown()),
+        ("GET", "faults") => return Ok(faults(&control.shared.lock())),
         ("DELETE", "faults") => control.shared.lock().faults.disarm(None),
         ("DELETE", path) => {
             let id = path.strip_prefix("faults/").and_then(|id| id.parse().ok());
@@ -71,7 +79,7 @@ pub async fn handle(control: &Control, method: &str, path: &str, body: &[u8]) ->
         ("POST", path) => return act(&mut control.shared.lock(), path, &body),
         _ => return Err(format!("there is no {method} {path}")),
     }
-    Ok(state(&control.shared.lock()))
+    Ok(answer::state(&control.shared.lock(), wanted))
 }
 
 impl Control {
@@ -80,6 +88,14 @@ impl Control {
         let gone = || "the exchange is being shut down".to_owned();
         self.pacer.send(command(done)).await.map_err(|_| gone())?;
         is_done.await.map_err(|_| gone())
+    }
+
+    fn wanted(&self, body: &Value) -> Result<Wanted, String> {
+        let is_brief = match &body["brief"] {
+            Value::Null => false,
+            value => value.as_bool().ok_or("`brief` must be true or false")?,
+        };
+        Ok(Wanted { is_brief, account: account_of(&self.shared.lock(), body)? })
     }
 
     fn target(&self, body: &Value) -> Result<Target, String> {
@@ -124,25 +140,8 @@ fn time_of(value: &Value) -> Option<i64> {
     value.as_i64().or_else(|| value.as_str().and_then(parse_iso))
 }
 
-fn state(state: &State) -> Value {
-    let now = state.market.now();
-    let symbols: Vec<Value> = state
-        .market
-        .symbols()
-        .enumerate()
-        .map(|(index, name)| json!({ "symbol": name, "price": state.market.last_price(index).to_string() }))
-        .collect();
-    json!({
-        "market_time": now,
-        "market_time_iso": iso(now),
-        "server_time": state.server_us() / 1000,
-        "skew_ms": state.skew_us / 1000,
-        "pace": state.pace,
-        "symbols": symbols,
-        "accounts": state.accounts.names().collect::<Vec<_>>(),
-        "connections": state.hub.connections(),
-        "faults": state.faults.shown(),
-    })
+fn faults(state: &State) -> Value {
+    fault::shown(state.faults.armed(), &state.accounts)
 }
 
 fn account_of(state: &State, body: &Value) -> Result<Option<AccountId>, String> {
@@ -178,22 +177,10 @@ fn act(state: &mut State, path: &str, body: &Value) -> Answer {
         "symbol" => symbol(state, body)?,
         "fault" => {
             let account = account_of(state, body)?;
-            let (fault, usual) = fault_of(body)?;
-            let on = match body["on"].as_str() {
-                None => usual,
-                Some("any") => None,
-                Some("order") => Some(RequestKind::Order),
-                Some("cancel") => Some(RequestKind::Cancel),
-                Some("query") => Some(RequestKind::Query),
-                Some("account") => Some(RequestKind::Account),
-                Some("public") => Some(RequestKind::Public),
-                Some(other) => {
-                    return Err(format!("`on` is any, order, cancel, query, account or public, not {other}"));
-                }
-            };
+            let (fault, on) = fault::read(body)?;
             let times = body["times"].as_u64().unwrap_or(1).min(1_000_000);
             let id = state.faults.arm(account, on, fault, u32::try_from(times).unwrap_or(1));
-            return Ok(json!({ "id": id, "faults": state.faults.shown() }));
+            return Ok(json!({ "id": id, "faults": faults(state) }));
         }
         "disconnect" => {
             let account = account_of(state, body)?;
@@ -231,7 +218,7 @@ fn act(state: &mut State, path: &str, body: &Value) -> Answer {
         }
         path => return Err(format!("there is no POST {path}")),
     }
-    Ok(self::state(state))
+    Ok(answer::state(state, Wanted::default()))
 }
 
 /// A hundred years.
@@ -277,53 +264,4 @@ fn symbol(state: &mut State, body: &Value) -> Result<(), String> {
     }
     state.exchange.set_rules(symbol, rules);
     Ok(())
-}
-
-/// A fault, and the requests it usually waits for.
-///
-/// `unknown_outcome`, `drop_answer`, `status` {status}, `limited` {status, retry_after_s}, `reject` {code, message},
-/// `read_lag`, `delay` {ms}, `partial` {pieces, fraction}.
-fn fault_of(body: &Value) -> Result<(Fault, Option<RequestKind>), String> {
-    let order = Some(RequestKind::Order);
-    Ok(match text_of(body, "fault")? {
-        "unknown_outcome" => (Fault::UnknownOutcome, order),
-        "drop_answer" => (Fault::DropAnswer, order),
-        "status" => {
-            let status = number_of(body, "status")?;
-            let status = u16::try_from(status).ok().filter(|status| (400..=599).contains(status));
-            (Fault::Status(status.ok_or("`status` must be from 400 to 599")?), order)
-        }
-        "limited" => {
-            let status = match body["status"].as_u64().unwrap_or(429) {
-                status @ (418 | 429) => u16::try_from(status).unwrap_or(429),
-                _ => return Err("`status` must be 429 or 418".to_owned()),
-            };
-            let retry_after_s = body["retry_after_s"].as_i64().unwrap_or(1).clamp(0, 86_400);
-            (Fault::Limited { status, retry_after_s }, None)
-        }
-        "reject" => {
-            let code = body["code"].as_i64().and_then(|code| i32::try_from(code).ok());
-            let code = code.ok_or("`code` is missing: it must be a number such as -2010")?;
-            (Fault::Reject { code, message: text_of(body, "message")?.to_owned() }, order)
-        }
-        "read_lag" => {
-            let message = "Order does not exist.".to_owned();
-            (Fault::Reject { code: -2013, message }, Some(RequestKind::Query))
-        }
-        "delay" => (Fault::Delay { ms: number_of(body, "ms")?.min(600_000) }, None),
-        "partial" => {
-            let pieces = body["pieces"].as_u64().unwrap_or(1).clamp(1, 100);
-            let fraction = decimal(&body["fraction"]).unwrap_or(Decimal::ONE);
-            if fraction.is_sign_negative() || fraction > Decimal::ONE {
-                return Err("`fraction` must be from 0 to 1".to_owned());
-            }
-            let pieces = u32::try_from(pieces).unwrap_or(1);
-            (Fault::Partial(Liquidity { pieces, fraction }), order)
-        }
-        other => {
-            return Err(format!(
-                "`fault` is unknown_outcome, drop_answer, status, limited, reject, read_lag, delay or partial, not {other}"
-            ));
-        }
-    })
 }
