@@ -127,4 +127,8 @@ impl Strategy for Script {
     fn has_fill_handlers(&self) -> bool {
         self.interpreter.has(Handler::OnFill) || self.interpreter.has(Handler::OnExit)
     }
+
+    fn release(&mut self) {
+        *self.state.data.borrow_mut() = Default::default();
+    }
 }
