@@ -403,10 +403,10 @@ fn damage(tail: &[u8], n: u64) -> Option<String> {
     None
 }
 
-/// The first record in `tail` that begins like one after `n`.
+/// The first record in `tail` that begins like one after `n`. What `tail` itself begins with is the damaged one.
 fn later_record(tail: &[u8], n: u64) -> Option<u64> {
     const START: &[u8] = b"{\"n\":";
-    let starts = tail.windows(START.len()).enumerate().filter(|(_, window)| *window == START);
+    let starts = tail.windows(START.len()).enumerate().skip(1).filter(|(_, window)| *window == START);
     let mut numbers = starts.filter_map(|(start, _)| {
         let text = tail.get(start + START.len()..)?;
         let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -446,4 +446,72 @@ pub(super) fn sync_folder(path: &Path) -> Result<(), FileError> {
         sync().map_err(FileError::of(folder, "write the folder to the disk"))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    type Fields = BTreeMap<String, u32>;
+
+    fn record(value: u32) -> Fields {
+        Fields::from([("value".to_owned(), value)])
+    }
+
+    #[test]
+    fn the_checksum_is_the_common_one() {
+        assert_eq!(seal(b"123456789"), ",\"crc\":\"cbf43926\"}");
+        assert_eq!(seal(b"").len(), SEAL);
+    }
+
+    #[test]
+    fn a_record_without_fields_is_one_too() {
+        let mut line = Vec::new();
+        write_line(&mut line, 7, -1, &Fields::new()).unwrap();
+        let text = String::from_utf8(line.clone()).unwrap();
+        assert!(text.starts_with("{\"n\":7,\"at\":-1,\"crc\":\""), "{text}");
+        let head = unsealed(line.strip_suffix(b"\n").unwrap()).unwrap();
+        assert_eq!(parse::<Fields>(head).unwrap(), Entry { n: 7, at: -1, record: Fields::new() });
+    }
+
+    #[test]
+    fn it_is_synced_once_and_anew_after_the_next_record() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.journal");
+        let mut journal = Journal::create(&path).unwrap();
+        for value in 0..2 {
+            journal.append(1, &record(value)).unwrap();
+            assert!(journal.unsynced);
+            journal.sync().unwrap();
+            assert!(!journal.unsynced);
+        }
+        let (journal, _) = Journal::<Fields>::open(&path).unwrap();
+        assert!(journal.unsynced, "the one before may have been killed before it did");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_disk_is_said_and_an_end_that_is_not_known_takes_nothing_more() {
+        let path = Path::new("/dev/full");
+        let full = File::options().append(true).open(path).unwrap();
+        let mut journal = Journal::over(path, full, 0, 0);
+        let error = journal.append(1, &record(1)).unwrap_err().to_string();
+        assert!(error.starts_with("/dev/full: cannot write it: ") && error.contains("Free space"), "{error}");
+        // A device cannot be cut back.
+        assert!(matches!(journal.append(1, &record(1)), Err(JournalError::Poisoned(_))));
+        assert!(matches!(journal.sync(), Err(JournalError::Poisoned(_))));
+        assert_eq!(journal.records(), 0);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_could_not_be_synced_is_never_called_synced() {
+        let (reader, _) = io::pipe().unwrap();
+        // A pipe cannot be synced.
+        let mut journal =
+            Journal::<Fields>::over(Path::new("pipe"), File::from(std::os::fd::OwnedFd::from(reader)), 0, 0);
+        assert!(matches!(journal.sync(), Err(JournalError::File(_))));
+        assert!(matches!(journal.sync(), Err(JournalError::Poisoned(_))));
+    }
 }
