@@ -8,6 +8,7 @@
 //! | `{bot}.json.new` | the next one, while it is being written |
 //! | `{bot}.json.damaged` | one that could not be read, kept when a new one took its place |
 //! | `{bot}.journal` | see [`journal`](super::journal) |
+//! | `{bot}.journal.torn` | what was half written when a trader was killed |
 //! | `{bot}.lock` | locked while a trader runs; holds its process id |
 //!
 //! At every moment at least one good snapshot is there, if ever there was one.

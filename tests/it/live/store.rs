@@ -105,10 +105,13 @@ fn a_journal_cut_at_any_byte_has_exactly_the_whole_records_before() {
         let cut = (rest > 0).then_some(Cut { bytes: rest as u64, line: whole + 1 });
         let only_read = read::<Record>(&path).unwrap();
         assert_eq!(fs::read(&path).unwrap(), &bytes[..length], "reading changes nothing");
-
+        assert_eq!(only_read.records, (1..=whole).map(entry).collect::<Vec<_>>());
+        assert_eq!(only_read.cut, cut);
+        // To open it waits for the disk: around every end of a line, and here and there.
+        if rest > 1 && !ends.contains(&(length + 1)) && length % 32 > 0 {
+            continue;
+        }
         let (mut journal, opened) = open(&path).unwrap();
-        assert_eq!(opened.records, (1..=whole).map(entry).collect::<Vec<_>>());
-        assert_eq!(opened.cut, cut);
         assert_eq!(only_read, opened);
         let torn = folder.path().join(format!("{length}.journal.torn"));
         match cut {
@@ -136,7 +139,7 @@ fn a_journal_whose_end_became_zeros_is_cut_back_too() {
         zeroed[length..].fill(0);
         fs::write(&path, &zeroed).unwrap();
         let whole = ends.iter().filter(|end| **end <= length).count() as u64;
-        let (_, opened) = open(&path).unwrap();
+        let opened = if length % 16 == 0 { open(&path).unwrap().1 } else { read(&path).unwrap() };
         assert_eq!(opened.records, (1..=whole).map(entry).collect::<Vec<_>>());
         let kept = whole.checked_sub(1).map_or(0, |last| ends[last as usize]);
         assert_eq!(opened.cut, Some(Cut { bytes: (bytes.len() - kept) as u64, line: whole + 1 }));
@@ -160,10 +163,14 @@ fn a_flipped_bit_is_damage_but_in_the_last_line() {
                 let (at, why) = damaged(&path);
                 assert_eq!(at, line, "{why}");
             } else {
-                let (_, opened) = open(&path).unwrap();
+                let opened = read::<Record>(&path).unwrap();
                 assert_eq!(opened.records.len(), 19);
                 assert_eq!(opened.cut.unwrap().line, 20);
-                assert_eq!(fs::read(&path).unwrap(), &bytes[..ends[18]]);
+                // To open it waits for the disk.
+                if bit == 0 {
+                    assert_eq!(open(&path).unwrap().1, opened);
+                    assert_eq!(fs::read(&path).unwrap(), &bytes[..ends[18]]);
+                }
             }
         }
     }
@@ -355,7 +362,7 @@ fn any_record() -> impl Strategy<Value = Record> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(150) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(60) })]
 
     #[test]
     fn appended_cut_and_opened_again(
