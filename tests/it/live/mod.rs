@@ -1,0 +1,3 @@
+//! The trader's shell.
+
+mod store;
