@@ -10,6 +10,7 @@
 //! | L3 | [`script`], [`venues`] | strategies as Rhai scripts; where orders go: simulated, local, Binance |
 //! | L4 | [`backtest`], [`job`], [`data`], [`config`], [`report`] | engine + venue → result; files in, pages out |
 //! | L4 | [`optimize`], [`forward_test`] | many results: the best parameters, and what became of them |
+//! | L4 | [`live`] | the shell of a trader: files watched and written, people told |
 //! | L4 | [`doctor`] | whether this machine would trade |
 //! | L5 | [`cli`] | one file per verb |
 //!
@@ -32,6 +33,7 @@ pub mod engine;
 pub mod forward_test;
 pub mod indicators;
 pub mod job;
+pub mod live;
 pub mod model;
 pub mod optimize;
 pub mod report;
