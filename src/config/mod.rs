@@ -13,5 +13,6 @@ mod settings;
 pub use grid::{GridFile, RawAxis, RawGrid};
 pub use notifications::{Address, AddressError, NoticeKind, Notifications, NotificationsFormat};
 pub use raw::{RawBacktest, RawInstrument, check_yaml};
+pub(crate) use runtime::LIMITS;
 pub use runtime::{Apply, InForce, LogLevel, RuntimeConfig};
 pub use settings::{BacktestRunConfig, ConfigError, Overrides, parse_date, parse_size};

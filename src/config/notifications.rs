@@ -82,7 +82,9 @@ pub struct Address(Zeroizing<String>);
 pub enum AddressError {
     #[error("this is no address of the web: it begins with https:// and names a host")]
     NotAnAddress,
-    #[error("messages would travel in the clear: use https; plain http is for this machine (127.0.0.1, ::1, localhost) only")]
+    #[error(
+        "messages would travel in the clear: use https; plain http is for this machine (127.0.0.1, ::1, localhost) only"
+    )]
     Clear,
 }
 
@@ -156,10 +158,13 @@ impl Notifications {
         let (url, url_env) = (raw.url.map(Zeroizing::new), raw.url_env.map(Zeroizing::new));
         let wrong = |key: &str, message: &str| Err(ConfigError::new(place_of(path, text, key), message));
         let address = |key: &str, url: &str| {
-            Address::new(url).map_err(|error| ConfigError::new(place_of(path, text, key), format!("`{key}`: {error}")))
+            Address::new(url)
+                .map_err(|error| ConfigError::new(place_of(path, text, key), format!("`{key}`: {error}")))
         };
         let address = match (&url, &url_env) {
-            (Some(_), Some(_)) => return wrong("url_env", "`url` and `url_env` are both there: take one out"),
+            (Some(_), Some(_)) => {
+                return wrong("url_env", "`url` and `url_env` are both there: take one out");
+            }
             (Some(url), None) => Some(address("url", url)?),
             (None, Some(name)) if !is_variable(name) => {
                 // It may be the address itself, so it is not repeated.
@@ -168,7 +173,9 @@ impl Notifications {
             }
             (None, Some(name)) => match variable(name).map(OsString::into_string) {
                 Some(Ok(url)) => Some(address("url_env", &Zeroizing::new(url))?),
-                Some(Err(_)) => return wrong("url_env", "what the environment variable holds is not readable text"),
+                Some(Err(_)) => {
+                    return wrong("url_env", "what the environment variable holds is not readable text");
+                }
                 None => {
                     let message = format!("the environment variable {} is not set", name.as_str());
                     return wrong("url_env", &message);
@@ -195,13 +202,17 @@ impl Notifications {
             None => NoticeKind::ALL.to_vec(),
             Some(names) => names
                 .iter()
-                .map(|name| event(name).map_err(|message| ConfigError::new(place_in(path, text, &["events"]), message)))
+                .map(|name| {
+                    event(name)
+                        .map_err(|message| ConfigError::new(place_in(path, text, &["events"]), message))
+                })
                 .collect::<Result<_, _>>()?,
         };
         let most_per_minute = match raw.most_per_minute.unwrap_or(i64::from(PER_MINUTE)) {
             most @ 1..=1000 => most as u32,
             other => {
-                let message = format!("`most_per_minute` must be a whole number from 1 to 1000, {other} given");
+                let message =
+                    format!("`most_per_minute` must be a whole number from 1 to 1000, {other} given");
                 return wrong("most_per_minute", &message);
             }
         };
@@ -219,6 +230,6 @@ fn event(name: &str) -> Result<NoticeKind, String> {
     found.ok_or_else(|| {
         let names = NoticeKind::ALL.map(NoticeKind::name);
         let similar = nearest(name, names).map(|name| format!(": did you mean {name}?")).unwrap_or_default();
-        format!("`events` are of {}, \"{name}\" given{similar}", names.join(", "))
+        format!("`events` are some of {}; \"{name}\" given{similar}", names.join(", "))
     })
 }

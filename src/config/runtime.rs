@@ -110,7 +110,7 @@ pub struct InForce<'a> {
 }
 
 /// The protective distances, and the limits, by their names in the file and in [`Parameters`].
-pub(crate) const DISTANCES: [&str; 3] = ["stop_loss_pct", "take_profit_pct", "trailing_stop_loss_pct"];
+const DISTANCES: [&str; 3] = ["stop_loss_pct", "take_profit_pct", "trailing_stop_loss_pct"];
 pub(crate) const LIMITS: [&str; 4] =
     ["max_cumulative_loss", "max_daily_loss", "max_drawdown_limit", "max_consecutive_losses"];
 
@@ -173,7 +173,9 @@ impl RuntimeConfig {
         };
         // Its `init` may refuse what each parameter by itself may be.
         if let Some(script) = &mut other {
-            script.prepare(&parameters).map_err(|error| refused(format!("`strategy`: {}", error.in_line())))?;
+            script
+                .prepare(&parameters)
+                .map_err(|error| refused(format!("`strategy`: {}", error.in_line())))?;
         }
         Ok(config)
     }

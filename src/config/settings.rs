@@ -38,7 +38,7 @@ impl ConfigError {
     pub(super) fn yaml(path: &Path, error: &serde_yaml::Error) -> Self {
         let text = error.to_string();
         let Some(location) = error.location() else {
-            return ConfigError::new(path.display().to_string(), text);
+            return ConfigError::new(path.display().to_string(), in_plain_words(&text));
         };
         let place = format!("{}:{}:{}", path.display(), location.line(), location.column());
         let message = text.split(" at line ").next().unwrap_or(&text);
@@ -83,9 +83,15 @@ fn in_plain_words(message: &str) -> String {
         ("invalid type: map", "this is a map"),
         ("duplicate field", "there twice: the key"),
         ("duplicate entry with key", "there twice: the key"),
+        (" as u128, expected any YAML value", ", which is too large"),
+        (", while scanning for the next token", ""),
+        ("found unexpected end of stream", "a text in quotes has no end"),
         ("unknown field", "there is no key"),
         (", expected one of", "; the keys are"),
-        ("deserializing from YAML containing more than one document is not supported", "`---` begins a second document: one is needed"),
+        (
+            "deserializing from YAML containing more than one document is not supported",
+            "`---` begins a second document: one is needed",
+        ),
         (
             "found character that cannot start any token",
             "this cannot start a value (if it is a tab: YAML is indented with spaces)",

@@ -64,7 +64,6 @@ type Key = (String, String, String, String);
 #[derive(Debug)]
 pub struct CsvTradeLogger {
     path: PathBuf,
-    file: File,
     /// Of the file up to `end`.
     keys: HashSet<Key>,
     /// Length of the file when it was read last, bytes.
@@ -76,26 +75,13 @@ impl CsvTradeLogger {
     /// left only half of it, is cut off; whoever still knows the trade logs it again.
     pub fn open(folder: &Path, symbol: &str, strategy: &str) -> Result<CsvTradeLogger, CsvLogError> {
         let is_strange = |c: char| matches!(c, '/' | '\\' | '\0') || c.is_control();
-        if let Some(name) = [symbol, strategy].into_iter().find(|it| it.is_empty() || it.contains(is_strange)) {
+        if let Some(name) = [symbol, strategy].into_iter().find(|it| it.is_empty() || it.contains(is_strange))
+        {
             return Err(CsvLogError::Name(name.to_owned()));
         }
         let path = folder.join(format!("{symbol}_{strategy}.csv"));
-        let open = || {
-            fs::create_dir_all(folder)?;
-            OpenOptions::new().read(true).append(true).create(true).open(&path)
-        };
-        let file = open().map_err(|source| CsvLogError::Io { path: path.clone(), source })?;
-        let mut logger = CsvTradeLogger { path, file, keys: HashSet::new(), end: 0 };
-        logger.locked(|logger| {
-            logger.catch_up()?;
-            // The file's name is on the disk too before a row is said to be.
-            let synced = File::open(folder).and_then(|folder| folder.sync_all());
-            // Some systems cannot open a folder.
-            if let Err(error) = synced {
-                tracing::debug!(%error, "a folder could not be synced");
-            }
-            Ok(())
-        })?;
+        let mut logger = CsvTradeLogger { path, keys: HashSet::new(), end: 0 };
+        logger.locked(|_, _| Ok(()))?;
         Ok(logger)
     }
 
@@ -108,36 +94,44 @@ impl CsvTradeLogger {
         let row = row(logged)?;
         let key = |index: usize| row.get(index).cloned().unwrap_or_default();
         let key: Key = (key(BOT), key(ENTRY_TIME), key(EXIT_TIME), key(NUMBER));
-        self.locked(|logger| {
-            logger.catch_up()?;
+        self.locked(|logger, file| {
             if logger.keys.contains(&key) {
                 return Ok(false);
             }
-            logger.append(&line(&row))?;
-            logger.keys.insert(key.clone());
+            logger.append(file, &line(&row))?;
+            logger.keys.insert(key);
             Ok(true)
         })
     }
 
-    /// Nobody else writes meanwhile. Where files cannot be locked, two traders on one file are not kept apart.
+    /// Opens the file, which may have been moved away since, and sees to it that nobody else writes meanwhile.
+    /// Where files cannot be locked, two traders on one file are not kept apart.
     fn locked<T>(
         &mut self,
-        work: impl FnOnce(&mut CsvTradeLogger) -> Result<T, CsvLogError>,
+        work: impl FnOnce(&mut CsvTradeLogger, &mut File) -> Result<T, CsvLogError>,
     ) -> Result<T, CsvLogError> {
-        let is_locked = self.file.lock().is_ok();
-        let worked = work(self);
-        if is_locked {
-            let _ = self.file.unlock();
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        let open = || {
+            fs::create_dir_all(folder)?;
+            OpenOptions::new().read(true).append(true).create(true).open(&self.path)
+        };
+        let mut file = open().map_err(|source| self.io(source))?;
+        // Closing it lets it go.
+        let _ = file.lock();
+        if let Err(error) = self.catch_up(&mut file) {
+            // To be looked at again before anything is added.
+            self.end = 0;
+            return Err(error);
         }
-        worked
+        work(self, &mut file)
     }
 
     /// Appends in one piece and waits for the disk; a piece of it that was written is taken back.
-    fn append(&mut self, bytes: &[u8]) -> Result<(), CsvLogError> {
-        let written = self.file.write_all(bytes).and_then(|()| self.file.sync_all());
+    fn append(&mut self, file: &mut File, bytes: &[u8]) -> Result<(), CsvLogError> {
+        let written = file.write_all(bytes).and_then(|()| file.sync_all());
         if written.is_err() {
             // Already failing: the first error is the one to report, and the next look cuts off what is left.
-            let _ = self.file.set_len(self.end);
+            let _ = file.set_len(self.end);
         }
         written.map_err(|source| self.io(source))?;
         self.end += bytes.len() as u64;
@@ -149,13 +143,13 @@ impl CsvTradeLogger {
     }
 
     /// Reads what is new in the file: all of it at first, later what other traders wrote.
-    fn catch_up(&mut self) -> Result<(), CsvLogError> {
-        let length = self.file.metadata().map_err(|source| self.io(source))?.len();
+    fn catch_up(&mut self, file: &mut File) -> Result<(), CsvLogError> {
+        let length = file.metadata().map_err(|source| self.io(source))?.len();
         if length == self.end && length > 0 {
             return Ok(());
         }
         let mut bytes = Vec::new();
-        let read = self.file.seek(SeekFrom::Start(0)).and_then(|_| self.file.read_to_end(&mut bytes));
+        let read = file.seek(SeekFrom::Start(0)).and_then(|_| file.read_to_end(&mut bytes));
         read.map_err(|source| self.io(source))?;
         let whole = whole_rows(&bytes);
         let (rows, rest) = bytes.split_at(whole);
@@ -166,9 +160,11 @@ impl CsvTradeLogger {
             if !header.starts_with(rest) {
                 return Err(self.header_error(rest));
             }
-            self.cut(whole)?;
+            self.cut(file, whole)?;
             self.keys.clear();
-            return self.append(&header);
+            self.append(file, &header)?;
+            self.sync_name();
+            return Ok(());
         }
         self.keys = self.read(rows)?;
         if rest.is_empty() {
@@ -178,19 +174,28 @@ impl CsvTradeLogger {
             // All of it but the end of the line: some editors leave it out.
             true => {
                 self.keys = self.read(&bytes)?;
-                self.append(b"\n")
+                self.append(file, b"\n")
             }
             false => {
                 let (path, lost) = (self.path.display(), String::from_utf8_lossy(rest));
                 tracing::warn!(%path, %lost, "the last row was not whole and is cut off");
-                self.cut(whole)
+                self.cut(file, whole)
             }
         }
     }
 
-    fn cut(&mut self, length: usize) -> Result<(), CsvLogError> {
+    /// The file's name is on the disk too before a row is said to be.
+    fn sync_name(&self) {
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        // Some systems cannot open a folder.
+        if let Err(error) = File::open(folder).and_then(|folder| folder.sync_all()) {
+            tracing::debug!(%error, "a folder could not be synced");
+        }
+    }
+
+    fn cut(&mut self, file: &mut File, length: usize) -> Result<(), CsvLogError> {
         if self.end != length as u64 {
-            let cut = self.file.set_len(length as u64).and_then(|()| self.file.sync_all());
+            let cut = file.set_len(length as u64).and_then(|()| file.sync_all());
             cut.map_err(|source| self.io(source))?;
             self.end = length as u64;
         }

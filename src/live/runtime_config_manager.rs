@@ -1,7 +1,7 @@
 //! `config/runtime_config.yaml` while a trader runs: read whole, checked whole, and what has changed by it.
 
-use crate::config::{Apply, ConfigError, InForce, RuntimeConfig};
-use crate::script::{Origin, Parameters, Value, base_parameters};
+use crate::config::{Apply, ConfigError, InForce, LIMITS, RuntimeConfig};
+use crate::script::{Parameters, Value};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 
 /// Longest file that is taken for a runtime config, in bytes.
 const LENGTH_MAX: u64 = 256 << 10;
+
+/// The distances that protect. A target does not: nearer is not safer.
+const STOPS: [&str; 2] = ["stop_loss_pct", "trailing_stop_loss_pct"];
 
 /// The file as it was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -173,44 +176,41 @@ pub fn changes(old: &RuntimeConfig, new: &RuntimeConfig, started: &Parameters) -
         Apply::Now => new.clone(),
         Apply::WhenFlat => until_flat(old, new, started),
     };
-    Changes {
-        at_once: differences(old, &until_flat),
-        when_flat: differences(&until_flat, new),
-        until_flat,
-    }
+    Changes { at_once: differences(old, &until_flat), when_flat: differences(&until_flat, new), until_flat }
 }
 
 /// The part of `new` that need not wait, over the rest of `old`.
 fn until_flat(old: &RuntimeConfig, new: &RuntimeConfig, started: &Parameters) -> RuntimeConfig {
-    let limits: Vec<String> = base_parameters()
-        .into_iter()
-        .filter(|parameter| parameter.origin == Origin::Limit)
-        .map(|limit| limit.name)
-        .collect();
-    let kept = old.params.iter().filter(|(name, _)| !limits.contains(name));
-    let taken = new.params.iter().filter(|(name, _)| limits.contains(name));
+    let nearer: Vec<&str> = STOPS.into_iter().filter(|name| is_nearer(name, old, new, started)).collect();
+    let is_limit = |name: &str| LIMITS.contains(&name);
+    let kept = old.params.iter().filter(|(name, _)| !is_limit(name) && !nearer.contains(&name.as_str()));
+    let taken = new.params.iter().filter(|(name, _)| is_limit(name));
     let pair = |(name, value): (&String, &Value)| (name.clone(), value.clone());
-    let nearer = |name: &str, own: Option<f64>| {
-        let was = distance(old, name, started);
-        // Of another strategy, only what is written is known here.
-        let will = if old.strategy == new.strategy {
-            distance(new, name, started)
-        } else {
-            new.values().get(name).and_then(number)
-        };
-        match will.filter(|will| *will > 0.0 && (was == Some(0.0) || was.is_some_and(|was| *will < was))) {
-            Some(will) => Some(will),
-            None => own,
-        }
+    let stop = |name: &str, own: Option<f64>| match nearer.contains(&name) {
+        true => new.values().get(name).and_then(number),
+        false => own,
     };
     RuntimeConfig {
         strategy: old.strategy.clone(),
         params: kept.chain(taken).map(pair).collect(),
-        stop_loss_pct: nearer("stop_loss_pct", old.stop_loss_pct),
-        // A target does not protect: nearer is not safer.
+        stop_loss_pct: stop("stop_loss_pct", old.stop_loss_pct),
         take_profit_pct: old.take_profit_pct,
-        trailing_stop_loss_pct: nearer("trailing_stop_loss_pct", old.trailing_stop_loss_pct),
+        trailing_stop_loss_pct: stop("trailing_stop_loss_pct", old.trailing_stop_loss_pct),
         ..new.clone()
+    }
+}
+
+/// Whether `new` sets a stop where there was none, or a nearer one.
+fn is_nearer(name: &str, old: &RuntimeConfig, new: &RuntimeConfig, started: &Parameters) -> bool {
+    let was = distance(old, name, started);
+    // Of another strategy, only what is written is known here.
+    let will = match old.strategy == new.strategy {
+        true => distance(new, name, started),
+        false => new.values().get(name).and_then(number),
+    };
+    match (was, will) {
+        (Some(was), Some(will)) => will > 0.0 && (was == 0.0 || will < was),
+        _ => false,
     }
 }
 

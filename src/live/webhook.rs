@@ -406,9 +406,8 @@ mod tests {
     #[test]
     fn pauses_double_and_a_server_may_ask_for_longer_ones() {
         let settings = NotifierSettings::default();
-        let seconds = |attempt, asked: Option<u64>| {
-            pause(&settings, attempt, asked.map(Duration::from_secs)).as_secs()
-        };
+        let seconds =
+            |attempt, asked: Option<u64>| pause(&settings, attempt, asked.map(Duration::from_secs)).as_secs();
         assert_eq!([0, 1, 2].map(|attempt| seconds(attempt, None)), [1, 2, 4]);
         assert_eq!((seconds(0, Some(30)), seconds(2, Some(1)), seconds(0, Some(9000))), (30, 4, 600));
     }
