@@ -2,8 +2,13 @@
 //!
 //! - [`record`]: what a session is made of. [`desk`]: the engine and its orders as one pure state machine over it.
 //! - [`journal`], [`state_manager`]: the records and snapshots of it on the disk.
+//! - [`runtime_config_manager`], [`csv_trade_logger`], [`webhook`]: what can change while it runs, what it leaves behind,
+//!   and whom it tells.
 
+pub mod csv_trade_logger;
 pub mod desk;
 pub mod journal;
 pub mod record;
+pub mod runtime_config_manager;
 pub mod state_manager;
+pub mod webhook;

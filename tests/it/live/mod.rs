@@ -1,3 +1,6 @@
-//! The trader's shell.
+//! The live trader.
 
+mod runtime_config;
 mod store;
+mod trade_log;
+mod webhook;
