@@ -5,10 +5,14 @@
 //! - [`runtime_config_manager`], [`csv_trade_logger`], [`webhook`]: what can change while it runs, what it leaves behind,
 //!   and whom it tells.
 
+pub mod candle_feed;
+pub mod client_manager;
 pub mod csv_trade_logger;
 pub mod desk;
 pub mod journal;
+pub mod message;
 pub mod record;
 pub mod runtime_config_manager;
 pub mod state_manager;
+pub mod venue;
 pub mod webhook;
