@@ -14,5 +14,5 @@ pub use grid::{GridFile, RawAxis, RawGrid};
 pub use notifications::{Address, AddressError, NoticeKind, Notifications, NotificationsFormat};
 pub use raw::{RawBacktest, RawInstrument, check_yaml};
 pub(crate) use runtime::LIMITS;
-pub use runtime::{Apply, InForce, LogLevel, RuntimeConfig};
+pub use runtime::{Apply, InForce, LogLevel, RuntimeConfig, check_runtime};
 pub use settings::{BacktestRunConfig, ConfigError, Overrides, parse_date, parse_size};

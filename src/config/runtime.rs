@@ -1,6 +1,6 @@
 //! `config/runtime_config.yaml`: what may be changed while a trader runs.
 
-use super::raw::is_blank;
+use super::raw::{is_blank, read};
 use super::settings::{ConfigError, collect, lay, place_of, single};
 use crate::script::suggest::nearest;
 use crate::script::{ParameterError, Parameters, Script, Value as ParameterValue, Written};
@@ -26,6 +26,20 @@ struct RawRuntime {
     max_order_notional: Option<f64>,
     log_level: Option<String>,
     apply: Option<String>,
+}
+
+impl RawRuntime {
+    fn read(path: &Path, text: &str) -> Result<RawRuntime, ConfigError> {
+        match is_blank(text) {
+            true => Ok(RawRuntime::default()),
+            false => serde_yaml::from_str(text).map_err(|error| ConfigError::yaml(path, &error)),
+        }
+    }
+}
+
+/// Whether a file can be a runtime config, whatever script is in force.
+pub fn check_runtime(path: &Path) -> Result<(), ConfigError> {
+    RawRuntime::read(path, &read(path)?).map(|_| ())
 }
 
 /// How much is said.
@@ -118,10 +132,7 @@ impl RuntimeConfig {
     /// Reads and checks the file's whole `text`. A `strategy` that it names is loaded and its parameters are what
     /// `params` is checked against; the path is relative to the folder that the trader was started in.
     pub fn read(path: &Path, text: &str, in_force: InForce<'_>) -> Result<RuntimeConfig, ConfigError> {
-        let raw = match is_blank(text) {
-            true => RawRuntime::default(),
-            false => serde_yaml::from_str(text).map_err(|error| ConfigError::yaml(path, &error))?,
-        };
+        let raw = RawRuntime::read(path, text)?;
         let at = |key: &str| place_of_top(path, text, key);
         let strategy = raw.strategy.as_deref().map(Path::new);
         let refused = |message: String| ConfigError::new(at("strategy"), message);

@@ -42,7 +42,7 @@ pub struct LoggedTrade {
 
 #[derive(Debug, thiserror::Error)]
 pub enum CsvLogError {
-    #[error("{path}: {source}: correct that; the trade is written when it is tried again", path = path.display())]
+    #[error("{path}: {source}: no trade is written there until that is corrected", path = path.display())]
     Io { path: PathBuf, source: io::Error },
     #[error(
         "{path}: its columns are not those of this version: move the file away, and a new one begins \
@@ -230,7 +230,8 @@ impl CsvTradeLogger {
 
     fn header_error(&self, bytes: &[u8]) -> CsvLogError {
         let text = String::from_utf8_lossy(bytes);
-        let found = text.lines().next().unwrap_or_default().chars().take(120).collect();
+        let shown = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+        let found = text.lines().next().unwrap_or_default().chars().take(120).map(shown).collect();
         CsvLogError::Header { path: self.path.clone(), found }
     }
 }
