@@ -24,6 +24,7 @@ mod script;
 mod source;
 mod state;
 mod strategy;
+mod texts;
 pub(crate) mod suggest;
 
 pub use api::{Gives, Item, Place};
@@ -37,3 +38,4 @@ pub use parameters::{
 };
 pub use script::{DeclaredAs, Script};
 pub use state::Slot;
+pub use texts::{SlotsError, Texts};
