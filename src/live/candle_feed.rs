@@ -53,7 +53,15 @@ mod tests {
 
     fn candle(open_time: i64) -> Candle {
         let price = 1.0;
-        Candle { open_time, close_time: open_time + 9, open: price, high: price, low: price, close: price, volume: 0.0 }
+        Candle {
+            open_time,
+            close_time: open_time + 9,
+            open: price,
+            high: price,
+            low: price,
+            close: price,
+            volume: 0.0,
+        }
     }
 
     #[test]

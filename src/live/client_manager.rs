@@ -146,6 +146,19 @@ impl ClientManager {
         if self.settings.own_time { self.rest.market_time().await } else { Ok(self.rest.clock().now_ms()) }
     }
 
+    /// Client order ids of what is open on the symbol.
+    pub async fn open_orders(&self) -> Result<Vec<String>, ReadError> {
+        let orders = self.rest.open_orders(&self.settings.symbol).await?;
+        Ok(orders.into_iter().map(|order| order.client_order_id).collect())
+    }
+
+    /// Base currency in the account, free or held by orders.
+    pub async fn base_balance(&self) -> Result<Decimal, ClientError> {
+        let account = self.account().await?;
+        let balance = account.balance(&self.rules.base_asset);
+        Ok(balance.map(|it| it.free.saturating_add(it.locked)).unwrap_or_default())
+    }
+
     /// Commission of an order at the market, as a part of one.
     pub async fn commission_rate(&self) -> Result<Decimal, ClientError> {
         let what = "the commission could not be read";
@@ -168,7 +181,8 @@ impl ClientManager {
             let limit = u32::try_from(wanted + 1).unwrap_or(PAGE);
             let page = self.rest.klines(symbol, interval, start, end, limit).await?;
             let is_short = page.len() < limit as usize;
-            let closed: Vec<Candle> = page.iter().filter(|it| it.close_time < now).map(Kline::candle).collect();
+            let closed: Vec<Candle> =
+                page.iter().filter(|it| it.close_time < now).map(Kline::candle).collect();
             let (first, last) = (closed.first().copied(), closed.last().copied());
             if start.is_some() {
                 found.extend(closed);
@@ -243,7 +257,10 @@ impl ClientManager {
                     if update.closed {
                         self.offer(feed, update.kline.candle(), out).await?;
                     } else if self.settings.trades {
-                        send(out, Message::Trade { time: update.event_time, price: update.kline.candle().close })?;
+                        send(
+                            out,
+                            Message::Trade { time: update.event_time, price: update.kline.candle().close },
+                        )?;
                     }
                     last_seen = Some(update.kline);
                     patience = SILENCE;
@@ -259,9 +276,14 @@ impl ClientManager {
                 Some(StreamItem::Event { .. }) => {}
                 Some(StreamItem::Unreadable(error)) => send(out, Message::Warning(error.to_string()))?,
                 Some(StreamItem::Refused(error)) => {
-                    send(out, Message::Fatal(format!("the exchange refuses the streams: {}", error.message)))?;
+                    send(
+                        out,
+                        Message::Fatal(format!("the exchange refuses the streams: {}", error.message)),
+                    )?;
                 }
-                Some(StreamItem::Disconnected { reason, .. }) => send(out, Message::FeedDown { why: reason })?,
+                Some(StreamItem::Disconnected { reason, .. }) => {
+                    send(out, Message::FeedDown { why: reason })?
+                }
                 None => return Ok(()),
             }
         }
@@ -275,7 +297,8 @@ impl ClientManager {
         };
         let Some(newest) = page.last() else { return false };
         feed.next().is_some_and(|next| newest.open_time > next)
-            || last_seen.is_some_and(|seen| seen.open_time != newest.open_time || seen.volume != newest.volume)
+            || last_seen
+                .is_some_and(|seen| seen.open_time != newest.open_time || seen.volume != newest.volume)
     }
 
     async fn catch_up(&self, feed: &mut CandleFeed, out: &Sender<Message>) -> Result<(), Gone> {
@@ -293,7 +316,9 @@ impl ClientManager {
                 Ok(())
             }
             // The next candle that comes shows what is missing.
-            Err(error) => send(out, Message::Warning(format!("missed candles could not be read yet: {error}"))),
+            Err(error) => {
+                send(out, Message::Warning(format!("missed candles could not be read yet: {error}")))
+            }
         }
     }
 
@@ -305,7 +330,8 @@ impl ClientManager {
                 Take::Old => return Ok(()),
                 Take::Missing { from } => match self.candles(Some(from), usize::MAX).await {
                     Ok(missed) => {
-                        for missed in missed.into_iter().filter(|missed| missed.open_time <= candle.open_time) {
+                        for missed in missed.into_iter().filter(|missed| missed.open_time <= candle.open_time)
+                        {
                             let taken = match feed.take(missed) {
                                 Take::Missing { .. } => feed.accept(missed),
                                 other => other,
@@ -321,7 +347,10 @@ impl ClientManager {
                         }
                     }
                     Err(error) => {
-                        send(out, Message::Warning(format!("missed candles could not be read yet: {error}")))?;
+                        send(
+                            out,
+                            Message::Warning(format!("missed candles could not be read yet: {error}")),
+                        )?;
                         tokio::time::sleep(pause).await;
                         pause = (pause * 2).min(Duration::from_secs(10));
                     }
@@ -332,7 +361,8 @@ impl ClientManager {
 
     /// Opens the connection for orders and for events of the account, and hands those on.
     pub async fn follow_account(self: Arc<Self>, out: Sender<Message>) {
-        let (Some(credentials), Some(url)) = (&self.settings.credentials, &self.settings.endpoints.ws_api) else {
+        let (Some(credentials), Some(url)) = (&self.settings.credentials, &self.settings.endpoints.ws_api)
+        else {
             return;
         };
         let settings = WsApiSettings {
@@ -571,7 +601,9 @@ impl ClientManager {
 
     async fn cancelled(&self, outcome: Outcome<Canceled>) -> Answered {
         match outcome {
-            Outcome::Accepted(Canceled::Order(report)) => Answered::Accepted(self.news_of_order(&report).await),
+            Outcome::Accepted(Canceled::Order(report)) => {
+                Answered::Accepted(self.news_of_order(&report).await)
+            }
             Outcome::Accepted(Canceled::List(report)) => Answered::Accepted(self.news_of_list(&report).await),
             Outcome::Refused(refusal) => refused(&refusal),
             Outcome::Unknown(doubt) => Answered::Unknown { why: doubt.why },
@@ -676,9 +708,12 @@ impl ClientManager {
         match self.rest.trades_of_order(&self.settings.symbol, order_id).await {
             Ok(trades) => {
                 let mut executions = Vec::new();
-                for MyTrade { id: trade_id, price, quantity, commission, commission_asset, time, .. } in trades {
+                for MyTrade { id: trade_id, price, quantity, commission, commission_asset, time, .. } in
+                    trades
+                {
                     let paid = (commission, commission_asset.as_str());
-                    executions.push(self.execution(id.to_owned(), trade_id, (price, quantity), paid, time).await);
+                    executions
+                        .push(self.execution(id.to_owned(), trade_id, (price, quantity), paid, time).await);
                 }
                 if executions.is_empty() {
                     let why = "its executions are not told yet".to_owned();
@@ -714,7 +749,9 @@ fn refused(refusal: &Refusal) -> Answered {
     let kind = match &refusal.kind {
         RefusalKind::WouldTrigger | RefusalKind::WouldMatch => RefusedAs::WouldTrigger,
         // The prices of a pair lie on the wrong sides of the market.
-        RefusalKind::Other if refusal.message.contains("relationship of the prices") => RefusedAs::WouldTrigger,
+        RefusalKind::Other if refusal.message.contains("relationship of the prices") => {
+            RefusedAs::WouldTrigger
+        }
         RefusalKind::NotOpen | RefusalKind::NoSuchOrder => RefusedAs::NotOpen,
         RefusalKind::InsufficientBalance => RefusedAs::InsufficientBalance,
         RefusalKind::Key | RefusalKind::Signature | RefusalKind::Region => RefusedAs::Key,

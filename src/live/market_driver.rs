@@ -100,7 +100,9 @@ impl MarketDriver {
         let base = self.client.events().wrapping_sub(told(&state, &self.account));
         let mut moves = 0;
         loop {
-            let progress = self.until(|progress| progress.has_ended || (progress.moves >= moves && progress.is_idle)).await?;
+            let progress = self
+                .until(|progress| progress.has_ended || (progress.moves >= moves && progress.is_idle))
+                .await?;
             if progress.has_ended {
                 return Ok(());
             }
@@ -142,6 +144,8 @@ impl MarketDriver {
                 tokio::time::sleep(Duration::from_micros(200)).await;
             }
         };
-        tokio::time::timeout(PATIENCE, wait).await.map_err(|_| "events of the account did not come".to_owned())
+        tokio::time::timeout(PATIENCE, wait)
+            .await
+            .map_err(|_| "events of the account did not come".to_owned())
     }
 }

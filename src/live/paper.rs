@@ -25,7 +25,9 @@ impl PaperBroker {
             (Request::Market { id, side, quantity }, Some(price)) => {
                 self.fill(number, id, *side, *quantity, price, time)
             }
-            (Request::AskOrder { id } | Request::AskTrades { id, .. }, _) => return Message::Unfound { id: id.clone() },
+            (Request::AskOrder { id } | Request::AskTrades { id, .. }, _) => {
+                return Message::Unfound { id: id.clone() };
+            }
             (Request::Market { .. }, None) => refused(RefusedAs::NotNow, "no price has been seen yet"),
             _ => refused(RefusedAs::Never, "nothing rests on an exchange while trading on paper"),
         };
@@ -55,7 +57,16 @@ impl PaperBroker {
                 }
             };
             let id = id.to_owned();
-            Some(Execution { id, trade_id: 1, price, quantity, commission, commission_in, commission_value: value, time })
+            Some(Execution {
+                id,
+                trade_id: 1,
+                price,
+                quantity,
+                commission,
+                commission_in,
+                commission_value: value,
+                time,
+            })
         };
         let Some(execution) = filled() else {
             return refused(RefusedAs::Never, "the numbers are too large");

@@ -2,7 +2,7 @@
 
 use super::desk::{Desk, DeskState};
 use super::journal::Entry;
-use super::record::{Answered, RefusedAs, Record, Request, ScriptText, Session};
+use super::record::{Answered, Record, RefusedAs, Request, ScriptText, Session};
 use crate::engine::Growth;
 use crate::model::{Candle, Candles, iso};
 use crate::script::{Parameters, Script, Slot, Written};
@@ -41,7 +41,8 @@ pub struct Difference {
 
 impl std::fmt::Display for Difference {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let candle = self.candle.map_or("before the first candle".to_owned(), |time| format!("candle {}", iso(time)));
+        let candle =
+            self.candle.map_or("before the first candle".to_owned(), |time| format!("candle {}", iso(time)));
         let shown = |record: &Option<Record>| match record {
             Some(record) => serde_json::to_string(record).unwrap_or_default(),
             None => "nothing".to_owned(),
@@ -66,12 +67,8 @@ pub fn prepare(script: &mut Script, text: &ScriptText) -> Result<Parameters, Str
     Ok(parameters)
 }
 
-/// Loads the script that was in force.
-pub type Load<'a> = &'a dyn Fn(&ScriptText) -> Result<Script, String>;
-
 /// Follows a session record by record.
-pub struct Walk<'a> {
-    load: Load<'a>,
+pub struct Walk {
     pub session: Session,
     pub script: ScriptText,
     pub desk: Desk<Script>,
@@ -82,16 +79,17 @@ pub struct Walk<'a> {
     asked_by: u64,
 }
 
-fn loaded(load: Load<'_>, text: &ScriptText) -> Result<Script, RecoveryError> {
+fn loaded(text: &ScriptText) -> Result<Script, RecoveryError> {
     let wrong = |why| RecoveryError::Script { generation: text.generation, why };
-    let mut script = load(text).map_err(wrong)?;
+    let script = Script::of(&text.texts).map_err(|error| error.to_string());
+    let mut script = script.map_err(wrong)?;
     prepare(&mut script, text).map_err(wrong)?;
     Ok(script)
 }
 
-impl<'a> Walk<'a> {
+impl Walk {
     /// Begins a session: `entries` up to what is returned are taken.
-    pub fn begin(entries: &[Entry<Record>], load: Load<'a>) -> Result<(Walk<'a>, usize), RecoveryError> {
+    pub fn begin(entries: &[Entry<Record>]) -> Result<(Walk, usize), RecoveryError> {
         let Some(Record::Session(session)) = entries.first().map(|entry| &entry.record) else {
             return Err(RecoveryError::NoSession);
         };
@@ -101,16 +99,16 @@ impl<'a> Walk<'a> {
             more.iter().for_each(|candle| candles.push(*candle));
             taken += 1;
         }
-        let script = loaded(load, &session.script)?;
-        Ok((Walk::on(session, session.script.clone(), script, candles, load), taken))
+        let script = loaded(&session.script)?;
+        Ok((Walk::on(session, session.script.clone(), script, candles), taken))
     }
 
-    fn on(session: &Session, text: ScriptText, script: Script, candles: Candles, load: Load<'a>) -> Walk<'a> {
+    fn on(session: &Session, text: ScriptText, script: Script, candles: Candles) -> Walk {
         let last_candle = candles.open_time.last().copied();
-        let (data, growth) = Growth::start(candles, script.specs(), session.settings.rules.atr_filter.as_ref());
+        let (data, growth) =
+            Growth::start(candles, script.specs(), session.settings.rules.atr_filter.as_ref());
         let desk = Desk::new(session, script, data, growth);
         Walk {
-            load,
             session: session.clone(),
             script: text,
             desk,
@@ -125,8 +123,7 @@ impl<'a> Walk<'a> {
         entries: &[Entry<Record>],
         records: usize,
         snapshot: Snapshot,
-        load: Load<'a>,
-    ) -> Result<Walk<'a>, RecoveryError> {
+    ) -> Result<Walk, RecoveryError> {
         let mut candles = Candles::default();
         let mut session = None;
         for entry in entries.iter().take(records) {
@@ -139,10 +136,10 @@ impl<'a> Walk<'a> {
             }
         }
         let session = session.ok_or(RecoveryError::NoSession)?;
-        let mut script = loaded(load, &snapshot.script)?;
+        let mut script = loaded(&snapshot.script)?;
         let wrong = |why: String| RecoveryError::Script { generation: snapshot.script.generation, why };
         script.set_slots(&snapshot.slots).map_err(|error| wrong(error.to_string()))?;
-        let mut walk = Walk::on(session, snapshot.script, script, candles, load);
+        let mut walk = Walk::on(session, snapshot.script, script, candles);
         walk.desk.restore(snapshot.desk);
         Ok(walk)
     }
@@ -180,7 +177,7 @@ impl<'a> Walk<'a> {
     }
 
     fn swap(&mut self, at: i64, text: &ScriptText) -> Result<Vec<Record>, RecoveryError> {
-        let mut script = loaded(self.load, text)?;
+        let mut script = loaded(text)?;
         let slots = self.desk.strategy().slots();
         let carried: Vec<(String, Slot)> =
             slots.into_iter().filter(|(name, _)| text.carried.contains(name)).collect();
