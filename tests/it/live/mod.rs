@@ -1,0 +1,3 @@
+//! The live trader, part by part.
+
+mod desk;
