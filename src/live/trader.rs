@@ -119,9 +119,9 @@ pub fn wall_ms() -> i64 {
 impl Trader {
     pub fn new(parts: Parts) -> Trader {
         let saved = parts.journal.records();
-        let last_close = parts.desk.data().candles().close_time.last().copied().unwrap_or(0);
+        let last_open = parts.desk.data().candles().open_time.last().copied().unwrap_or(0);
         let compares = !parts.first.is_empty();
-        let progress = Progress { last_close, ..Progress::default() };
+        let progress = Progress { last_open, ..Progress::default() };
         Trader { parts, saved, opened: 0, due_since: None, ends: None, progress, compares }
     }
 
@@ -340,7 +340,7 @@ impl Trader {
 
     fn on_candle(&mut self, candle: Candle) -> Result<(), TraderError> {
         self.tell(&Record::Candle { candle })?;
-        self.progress.last_close = candle.close_time;
+        self.progress.last_open = candle.open_time;
         let (state, _) = self.parts.desk.view();
         self.due_since = (state.is_due && !self.parts.is_led).then(Instant::now);
         Ok(())
