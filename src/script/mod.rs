@@ -24,8 +24,8 @@ mod script;
 mod source;
 mod state;
 mod strategy;
-mod texts;
 pub(crate) mod suggest;
+mod texts;
 
 pub use api::{Gives, Item, Place};
 pub use check::ScriptError;
