@@ -9,7 +9,7 @@
 use super::record::ScriptText;
 use super::shadow::{Decided, Fell, shadow};
 use crate::engine::{ColumnCache, DataHandler, Growth, Settings};
-use crate::job::Proof;
+use crate::job::{JobError, Proof};
 use crate::model::{Candles, iso};
 use crate::script::{
     Parameter, ParameterError, Parameters, Script, ScriptError, Slot, SlotsError, Texts, Value, Written,
@@ -110,6 +110,8 @@ impl Candidate {
         let parameters = kept_parameters(&script, &snapshot.parameters)?;
         script.prepare(&parameters)?;
         carry(&mut script, &snapshot.slots)?;
+        // The shadow begins anew, so that the two scripts begin alike.
+        script.prepare(&parameters)?;
         let carried = snapshot.slots.iter().map(|(name, _)| name.clone()).collect();
         Candidate::judge(script, parameters, carried, snapshot, within)
     }
@@ -301,6 +303,7 @@ fn prove(mut proof: Proof<'_>, start: usize, prefixes: usize) -> Result<(), Reje
     match proof.on_prefixes(start - warm..rows, ends.filter(|end| *end > start)) {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(text)) => Err(Rejected::new(&path, &text)),
+        Err(JobError::Fault(fault)) => Err(rejected(&path, Fell::Fault(fault))),
         Err(error) => Err(Rejected::new(&path, &error.to_string())),
     }
 }

@@ -201,10 +201,17 @@ impl Ears<'_> {
         if times.is_finite() && (0.0..=TIMES_MAX).contains(&times) {
             return None;
         }
-        let words = size.in_words();
+        // A number that somebody has to read.
+        let words = match size {
+            Size::Units(x) if x >= 1e15 => format!("{x:e} units"),
+            Size::Quote(x) if x >= 1e15 => format!("{x:e} quote"),
+            Size::EquityPct(x) | Size::RiskPct(x) if x >= 1e15 => format!("{x:e} %"),
+            size => size.in_words(),
+        };
+        let many = if times < 1e6 { format!("{times:.0}") } else { String::from("more than a million") };
         Some(if times > TIMES_MAX {
             format!(
-                "the entry at the close of {time} asks for {words}, {times:.0} times what the equity of {:.2} can pay: is it meant in another unit?",
+                "the entry at the close of {time} asks for {words}, {many} times what the equity of {:.2} can pay: is it meant in another unit?",
                 self.equity
             )
         } else {

@@ -18,6 +18,7 @@ mod exchange_server;
 mod fetch;
 mod forward_test;
 mod ledger;
+mod live;
 mod market;
 mod optimize;
 mod optimize_grid;

@@ -1,0 +1,3 @@
+//! The live trader.
+
+mod swap;
