@@ -10,8 +10,10 @@ mod forward_test;
 mod new;
 mod optimize;
 mod outputs;
+mod replay;
 mod run;
 mod series;
+mod trade;
 mod verify;
 mod watch;
 
@@ -134,6 +136,10 @@ enum Verb {
     Verify(verify::VerifyArguments),
     /// Print what scripts can use, and write strategies/api.d.rhai
     Api(api::ApiArguments),
+    /// Trade a script: on an exchange of its own, on paper, on the test network, or live
+    Trade(Box<trade::TradeArguments>),
+    /// Run a session again from its journal, and say whether it comes out the same
+    Replay(replay::ReplayArguments),
     /// Run an exchange on this machine: candles replayed over Binance's protocol, with play money
     Exchange(Box<exchange::ExchangeArguments>),
     /// Would this machine trade? Network, clock, key, symbol, money, disk, config, scripts: a line each
@@ -189,6 +195,8 @@ fn arguments_to_exit() -> ExitCode {
         Verb::ForwardTest(arguments) => forward_test::forward_test(&arguments),
         Verb::Verify(arguments) => verify::verify(&arguments),
         Verb::Api(arguments) => api::api(&arguments),
+        Verb::Trade(arguments) => trade::trade(&arguments),
+        Verb::Replay(arguments) => replay::replay(&arguments),
         Verb::Exchange(arguments) => exchange::exchange(&arguments),
         Verb::Doctor(arguments) => doctor::doctor(&arguments),
         Verb::Fetch(arguments) => fetch::fetch(&arguments),

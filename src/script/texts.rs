@@ -1,11 +1,12 @@
 //! A script as plain data, that can be kept and go to another thread.
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// All that is needed to compile a script again: see [`Script::of`](super::Script::of).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Texts {
     /// As it was named; messages show it.
     pub path: String,
