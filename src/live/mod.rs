@@ -1,24 +1,33 @@
 //! L4: the live trader.
 //!
 //! - [`record`]: what a session is made of. [`desk`]: the engine and its orders as one pure state machine over it.
-//! - [`journal`], [`state_manager`]: the records and snapshots of it on the disk.
+//! - [`trader`]: the loop that tells the desk what happens, writes it down, and sends what it asks for.
+//! - [`client_manager`], [`candle_feed`], [`market_driver`], [`paper`]: between the trader and a market.
+//! - [`journal`], [`state_manager`], [`recovery`]: records and snapshots on the disk, and back from there.
 //! - [`runtime_config_manager`], [`csv_trade_logger`], [`webhook`]: what can change while it runs, what it leaves behind,
 //!   and whom it tells.
 //! - [`script_texts`]: every script that was in force, kept. [`script_watcher`]: waits for saves of the script in
 //!   force; [`candidate`]: judges what was saved before it can take its place.
 
+pub mod boundary;
 pub mod candidate;
 pub mod candle_feed;
 pub mod client_manager;
 pub mod csv_trade_logger;
 pub mod desk;
 pub mod journal;
+pub mod launch;
+pub mod market_driver;
 pub mod message;
+pub mod paper;
 pub mod record;
+pub mod recovery;
+pub mod replay;
 pub mod runtime_config_manager;
 pub mod script_texts;
 pub mod script_watcher;
 mod shadow;
 pub mod state_manager;
+pub mod trader;
 pub mod venue;
 pub mod webhook;
