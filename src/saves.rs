@@ -5,6 +5,7 @@
 //! operating system tells only makes it fast: files are looked at every second too, so a folder that goes away
 //! and comes back, or one that cannot be watched, does no harm.
 
+use notify::event::ModifyKind;
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -56,7 +57,8 @@ pub struct Saves {
     signals: Receiver<Signal>,
     waker: Waker,
     files: BTreeMap<PathBuf, Stamp>,
-    watched: BTreeSet<PathBuf>,
+    /// Folders that are watched, as files name them and as events do.
+    watched: BTreeMap<PathBuf, PathBuf>,
     /// Heard while something else was done.
     saved: bool,
     woken: bool,
@@ -75,7 +77,7 @@ impl Saves {
             signals,
             waker: Waker(sender),
             files: BTreeMap::new(),
-            watched: BTreeSet::new(),
+            watched: BTreeMap::new(),
             saved: false,
             woken: false,
             ended: false,
@@ -99,10 +101,11 @@ impl Saves {
     fn watch_folders(&mut self) {
         let folders: BTreeSet<PathBuf> = self.files.keys().filter_map(|file| folder_of(file)).collect();
         for folder in folders {
-            if !self.watched.contains(&folder)
+            if !self.watched.contains_key(&folder)
                 && self.watcher.watch(&folder, RecursiveMode::NonRecursive).is_ok()
             {
-                self.watched.insert(folder);
+                let absolute = std::path::absolute(&folder).unwrap_or_else(|_| folder.clone());
+                self.watched.insert(folder, absolute);
             }
         }
     }
@@ -140,10 +143,8 @@ impl Saves {
             Signal::Wake => self.woken = true,
             Signal::End => self.ended = true,
             Signal::Event(Ok(event)) => {
-                let lost: Vec<PathBuf> =
-                    event.paths.iter().filter(|path| self.watched.contains(*path)).cloned().collect();
-                for folder in lost {
-                    self.forget(&folder);
+                if matches!(event.kind, EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_))) {
+                    self.forget(&event.paths);
                 }
                 self.saved |= self.concerns(&event);
             }
@@ -151,12 +152,18 @@ impl Saves {
         }
     }
 
-    /// The folder itself was removed or renamed.
-    fn forget(&mut self, folder: &Path) {
-        // It may be gone, which is why.
-        let _ = self.watcher.unwatch(folder);
-        self.watched.remove(folder);
-        self.look();
+    /// Watches a folder anew that was itself removed or renamed.
+    fn forget(&mut self, gone: &[PathBuf]) {
+        let is_lost = |(_, absolute): &(&PathBuf, &PathBuf)| gone.contains(absolute);
+        let lost: Vec<PathBuf> = self.watched.iter().filter(is_lost).map(|(it, _)| it.clone()).collect();
+        for folder in &lost {
+            // It may be gone, which is why.
+            let _ = self.watcher.unwatch(folder);
+            self.watched.remove(folder);
+        }
+        if !lost.is_empty() {
+            self.look();
+        }
     }
 
     fn concerns(&self, event: &Event) -> bool {
@@ -165,7 +172,7 @@ impl Saves {
     }
 
     fn look(&mut self) {
-        self.watched.retain(|folder| folder.is_dir());
+        self.watched.retain(|folder, _| folder.is_dir());
         self.watch_folders();
         self.saved |= self.stamps() != self.files;
     }

@@ -3,5 +3,6 @@
 mod desk;
 mod runtime_config;
 mod store;
+mod swap;
 mod trade_log;
 mod webhook;
