@@ -22,7 +22,7 @@ use crate::engine::{
     Strategy, StrategyFault,
 };
 use crate::model::money::decimal;
-use crate::model::{Candle, ExitReason, Fill, FillReason, Refusal, Side, Trade, iso};
+use crate::model::{Candle, ExitReason, Fill, FillReason, Interval, Refusal, Side, Trade, iso};
 use ears::Ears;
 use orders::{ANSWER_WITHIN, Cancel, pause};
 use rust_decimal::Decimal;
@@ -187,6 +187,8 @@ pub struct Desk<S> {
     engine: Engine<Seat<S>, Ears>,
     growth: Growth,
     settings: DeskSettings,
+    /// Length of a candle, in ms.
+    interval: Option<i64>,
     state: DeskState,
     previous: Option<Previous<S>>,
     out: Vec<Record>,
@@ -227,7 +229,8 @@ impl<S: Strategy> Desk<S> {
             rest_is_dust: false,
         };
         let settings = session.desk.clone();
-        Desk { engine, growth, settings, state, previous: None, out: Vec::new() }
+        let interval = session.interval.parse().ok().map(Interval::ms);
+        Desk { engine, growth, settings, interval, state, previous: None, out: Vec::new() }
     }
 
     /// What it would have to be told to go on from here, besides the candles.
@@ -362,9 +365,9 @@ impl<S: Strategy> Desk<S> {
     fn running_open_time(&self, time: i64) -> i64 {
         let candles = self.engine.data().candles();
         let (Some(open), Some(close)) = (candles.open_time.last(), candles.close_time.last()) else { return 0 };
-        let (next, length) = (close + 1, (close - open + 1).max(1));
-        // Candles may be missing.
-        next + (time - next).max(0) / length * length
+        let length = self.interval.unwrap_or(close - open + 1).max(1);
+        // Candles may be missing, and one before a halt may be short.
+        open + (time.saturating_sub(*open) / length).max(1) * length
     }
 
     fn has_position(&self) -> bool {
@@ -381,7 +384,7 @@ impl<S: Strategy> Desk<S> {
             return self
                 .alarm(format!("a candle that was there already came again: {}", iso(candle.open_time)));
         }
-        if self.row() > 0 && candle.open_time > next {
+        if self.row() > 0 && candle.open_time > next.max(self.running_open_time(next)) {
             self.alarm(format!("candles are missing from {} to {}", iso(next), iso(candle.open_time)));
         }
         if self.state.is_due {
