@@ -364,7 +364,9 @@ impl<S: Strategy> Desk<S> {
     /// When the candle opened that is running at `time`, of the market.
     fn running_open_time(&self, time: i64) -> i64 {
         let candles = self.engine.data().candles();
-        let (Some(open), Some(close)) = (candles.open_time.last(), candles.close_time.last()) else { return 0 };
+        let (Some(open), Some(close)) = (candles.open_time.last(), candles.close_time.last()) else {
+            return 0;
+        };
         let length = self.interval.unwrap_or(close - open + 1).max(1);
         // Candles may be missing, and one before a halt may be short.
         open + (time.saturating_sub(*open) / length).max(1) * length
@@ -625,9 +627,10 @@ impl<S: Strategy> Desk<S> {
                 self.state.orders.iter_mut().filter(|order| sent(order)).for_each(|order| order.doubt(wall));
             }
             Answered::Refused { kind, message } => {
-                let (refused, mut kept): (Vec<Working>, Vec<Working>) = std::mem::take(&mut self.state.orders)
-                    .into_iter()
-                    .partition(|order| sent(order) && order.executed.is_zero());
+                let (refused, mut kept): (Vec<Working>, Vec<Working>) =
+                    std::mem::take(&mut self.state.orders)
+                        .into_iter()
+                        .partition(|order| sent(order) && order.executed.is_zero());
                 // Refused, and executed all the same?
                 kept.iter_mut().filter(|order| sent(order)).for_each(|order| order.doubt(wall));
                 self.state.orders = kept;
@@ -648,6 +651,9 @@ impl<S: Strategy> Desk<S> {
             _ => None,
         };
         let mut later = false;
+        if !matches!(outcome, Answered::Accepted(_)) {
+            self.state.moved = i64::MIN;
+        }
         for order in &mut self.state.orders {
             if order.cancel.as_ref().is_some_and(|cancel| cancel.request == request) {
                 order.cancel = None;
@@ -669,6 +675,7 @@ impl<S: Strategy> Desk<S> {
         let retry = self.state.retry.get_or_insert(Retry { since: self.state.wall, ..Retry::default() });
         retry.next = self.state.wall + pause(retry.count);
         retry.count += 1;
+        self.state.moved = i64::MIN;
     }
 
     /// An order was not placed, and will not be.
@@ -701,7 +708,9 @@ impl<S: Strategy> Desk<S> {
             self.state.rest_is_dust = true;
             return;
         }
-        self.alarm(format!("the position cannot be sold now, which is tried again at the next open: {message}"));
+        self.alarm(format!(
+            "the position cannot be sold now, which is tried again at the next open: {message}"
+        ));
         if let Some(leaving) = &mut self.state.leaving {
             leaving.stuck = true;
         }
@@ -767,6 +776,7 @@ impl<S: Strategy> Desk<S> {
         if restarted {
             self.state.retry = None;
             self.state.overdue = None;
+            self.state.moved = i64::MIN;
             self.state.stopping = false;
             self.state.flatten = false;
             self.engine.set_paused(self.state.paused);

@@ -97,7 +97,12 @@ fn check(case: &Case<'_>) -> Vec<Trade> {
         ride.check();
     }
     let what = format!("{} {} {:?}", &case.script[..case.script.len().min(40)], case.symbol, case.set);
-    assert_eq!(ride.alarms.iter().filter(|it| !it.contains("are missing")).count(), 0, "{what}: {:?}", ride.alarms);
+    assert_eq!(
+        ride.alarms.iter().filter(|it| !it.contains("are missing")).count(),
+        0,
+        "{what}: {:?}",
+        ride.alarms
+    );
     let plain = |trade: &Trade| Trade { ambiguous: false, ..trade.clone() };
     let made: Vec<Trade> = ride.trades.iter().map(|closed| plain(&closed.trade)).collect();
     let open = outcome.trades.last().filter(|last| last.exit_reason == ExitReason::EndOfData).is_some();
@@ -202,6 +207,13 @@ fn years_of_candles() {
     }
     for kind in 0..6 {
         let kind = format!("kind={kind}");
-        check(&Case { script: MOVES, data: BTC_1H, days: ["2019-01-01", "2023-12-01"], set: &[&kind], ..CASE });
+        check(&Case {
+            script: MOVES,
+            data: BTC_1H,
+            days: ["2019-01-01", "2023-12-01"],
+            set: &[&kind],
+            size: Size::Quote(200.0),
+            ..CASE
+        });
     }
 }
