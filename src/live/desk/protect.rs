@@ -56,6 +56,7 @@ impl<S: Strategy> Desk<S> {
             || (!is_empty && self.state.clock < self.state.moved.saturating_add(MOVE_PAUSE_MS));
         if waits {
             self.state.behind = true;
+            self.state.retry = None;
             return;
         }
         let Some(id) = resting().next().map(|order| order.id.clone()) else { return self.place(wanted) };

@@ -55,9 +55,11 @@ pub struct Ride<S> {
     pub events: Events,
     pub wall: i64,
     candles: Vec<Candle>,
-    outbox: VecDeque<(u64, Request)>,
+    outbox: VecDeque<(u64, Request, Fault)>,
     /// Carried out later, by the wall clock.
     late: Vec<(i64, Request)>,
+    /// Prices that come while something is under way.
+    pub meanwhile: VecDeque<f64>,
     missed: bool,
     pub trades: Vec<ClosedTrade>,
     pub decisions: Vec<Decision>,
@@ -87,6 +89,7 @@ impl<S: Strategy> Ride<S> {
             candles: warmup.to_vec(),
             outbox: VecDeque::new(),
             late: Vec::new(),
+            meanwhile: VecDeque::new(),
             missed: false,
             trades: Vec::new(),
             decisions: Vec::new(),
@@ -120,53 +123,61 @@ impl<S: Strategy> Ride<S> {
         if let Record::Candle { candle } = &input {
             self.candles.push(*candle);
         }
-        let first = out.iter().find_map(|record| match record {
-            Record::Request { request, .. } => Some(request),
-            _ => None,
-        });
-        let kill = first.cloned().and_then(|request| Some((self.kill_by(&request)?, request)));
-        match kill {
-            None => self.take(out),
-            Some((Kill::Undecided, _)) => {
-                let again = match input {
-                    Record::Candle { .. } => {
-                        self.candles.pop();
-                        true
-                    }
-                    Record::Price { .. } | Record::Config(_) | Record::Stop { .. } => true,
-                    _ => false,
-                };
-                self.restart(before);
-                if again {
-                    self.tell(input);
-                }
-            }
-            Some((kill, request)) => {
-                self.take(out);
-                if kill == Kill::Unanswered {
-                    self.broker.carry_out(&request);
-                }
-                self.restart(self.desk.state());
+        let mut killed = None;
+        let mut sent = Vec::new();
+        for record in &out {
+            if let Record::Request { number, request } = record {
+                let (fault, kill) = (self.plan)(request);
+                killed = killed.or(kill.map(|kill| (kill, fault, request.clone())));
+                sent.push((*number, request.clone(), fault));
             }
         }
+        let Some((kill, fault, request)) = killed else {
+            self.outbox.extend(sent);
+            return self.take(out);
+        };
+        if kill == Kill::Undecided {
+            let again = match input {
+                Record::Candle { .. } => {
+                    self.candles.pop();
+                    true
+                }
+                Record::Price { .. } | Record::Config(_) | Record::Stop { .. } => true,
+                _ => false,
+            };
+            self.restart(before);
+            if again {
+                self.tell(input);
+            }
+            return;
+        }
+        self.take(out);
+        if kill == Kill::Unanswered {
+            self.send(&request, fault);
+        }
+        self.restart(self.desk.state());
     }
 
-    fn kill_by(&mut self, request: &Request) -> Option<Kill> {
-        match (self.plan)(request) {
-            (Fault::None, kill) => kill,
-            (fault, _) => {
-                // It is for when the request is carried out.
-                let mut plan = std::mem::replace(&mut self.plan, Box::new(|_| (Fault::None, None)));
-                let mut given = false;
-                let asked = request.clone();
-                self.plan = Box::new(move |request| {
-                    if !given && *request == asked {
-                        given = true;
-                        return (fault, None);
-                    }
-                    plan(request)
-                });
+    /// To the exchange; what comes of it if an answer comes.
+    fn send(&mut self, request: &Request, fault: Fault) -> Option<Done> {
+        match fault {
+            Fault::None => Some(self.carry_out(request)),
+            Fault::Partial(pieces, percent) => {
+                self.broker.offer(pieces, Decimal::new(percent, 2));
+                Some(self.carry_out(request))
+            }
+            Fault::Unknown(Some(0)) => {
+                self.carry_out(request);
                 None
+            }
+            Fault::Unknown(Some(later)) => {
+                self.late.push((self.wall + later, request.clone()));
+                None
+            }
+            Fault::Unknown(None) => None,
+            Fault::Refused(kind) => {
+                let outcome = Answered::Refused { kind, message: "a fault".to_owned() };
+                Some(Done::Changed { outcome, cancel: None })
             }
         }
     }
@@ -196,10 +207,7 @@ impl<S: Strategy> Ride<S> {
     fn take(&mut self, out: Vec<Record>) {
         for record in out {
             match record {
-                Record::Request { number, request } => {
-                    self.requests.push(request.clone());
-                    self.outbox.push_back((number, request));
-                }
+                Record::Request { request, .. } => self.requests.push(request),
                 Record::Trade(trade) => self.trades.push(*trade),
                 Record::Decision(decision) => self.decisions.push(*decision),
                 Record::Alarm { text } => self.alarms.push(text),
@@ -228,33 +236,17 @@ impl<S: Strategy> Ride<S> {
         self.broker.carry_out(request)
     }
 
-    fn perform(&mut self, number: u64, request: Request) {
-        let fault = (self.plan)(&request).0;
-        let unknown = |why: &str| Answered::Unknown { why: why.to_owned() };
-        let is_question = !request.is_change();
-        let done = match fault {
-            Fault::Unknown(_) | Fault::Refused(_) if is_question => {
-                let (Request::AskOrder { id } | Request::AskTrades { id, .. }) = request else { return };
-                return self.tell(Record::Unasked { id, why: "a fault".to_owned() });
+    fn perform(&mut self, number: u64, request: Request, fault: Fault) {
+        let done = match &request {
+            Request::AskOrder { id } | Request::AskTrades { id, .. }
+                if !matches!(fault, Fault::None | Fault::Partial(..)) =>
+            {
+                return self.tell(Record::Unasked { id: id.clone(), why: "a fault".to_owned() });
             }
-            Fault::None => self.carry_out(&request),
-            Fault::Partial(pieces, percent) => {
-                self.broker.offer(pieces, Decimal::new(percent, 2));
-                self.carry_out(&request)
-            }
-            Fault::Unknown(when) => {
-                match when {
-                    Some(0) => drop(self.carry_out(&request)),
-                    Some(later) => self.late.push((self.wall + later, request)),
-                    None => {}
-                }
-                Done::Changed { outcome: unknown("a fault"), cancel: None }
-            }
-            Fault::Refused(kind) => {
-                let outcome = Answered::Refused { kind, message: "a fault".to_owned() };
-                Done::Changed { outcome, cancel: None }
-            }
+            _ => self.send(&request, fault),
         };
+        let lost = Answered::Unknown { why: "a fault".to_owned() };
+        let done = done.unwrap_or(Done::Changed { outcome: lost, cancel: None });
         let news = self.broker.news();
         let early = matches!(self.events, Events::Before | Events::Twice);
         if early {
@@ -282,6 +274,17 @@ impl<S: Strategy> Ride<S> {
             );
             if let Some((number, request)) = self.outbox.pop_front() {
                 self.perform(number, request);
+            if let Some((number, request, fault)) = self.outbox.pop_front() {
+                self.perform(number, request, fault);
+                continue;
+            }
+            if !self.desk.is_idle()
+                && !self.desk.view().0.is_due
+                && let Some(price) = self.meanwhile.pop_front()
+            {
+                let time = self.broker.now + 1_000;
+                self.market(time, price, false);
+                self.price(time, price, false);
                 continue;
             }
             if self.missed && (quiet || self.desk.is_idle()) {
@@ -360,10 +363,6 @@ impl<S: Strategy> Ride<S> {
         self.settle(false);
     }
 
-    pub fn last(&self) -> f64 {
-        self.last
-    }
-
     /// What must hold whenever nothing is under way and nothing goes wrong any more.
     pub fn check(&self) {
         let (state, engine) = self.desk.view();
@@ -371,6 +370,7 @@ impl<S: Strategy> Ride<S> {
         let position = engine.position.position();
         let held = position.map_or(engine.position.dust(), |position| position.quantity);
         assert_eq!(decimal(held).unwrap(), self.broker.held(), "what is held: {}", shown());
+        assert!(state.orders.iter().all(|order| order.is_resting()), "{}", shown());
         let mut known: Vec<String> =
             state.orders.iter().filter(|it| it.is_resting()).map(|it| it.id.clone()).collect();
         let mut open: Vec<String> =
