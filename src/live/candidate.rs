@@ -220,7 +220,7 @@ impl Candidate {
         let written = self.parameters.written();
         ScriptText {
             generation,
-            path: self.texts.path.clone(),
+            texts: self.texts.clone(),
             sha256: self.sha256.clone(),
             parameters: written.map(|entry| (entry.name.clone(), entry.value.clone())).collect(),
             difference: self.difference.clone(),
