@@ -17,10 +17,16 @@ mod trade;
 mod verify;
 mod watch;
 
+use crate::config::LogLevel;
 use crate::job::JobError;
 use clap::{Parser, Subcommand};
 use std::io::IsTerminal;
 use std::process::ExitCode;
+use std::sync::OnceLock;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::reload;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// What the process ends with. Documented in README.md; scripts may rely on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,6 +174,22 @@ fn complain(message: &str) {
     let _ = writeln!(std::io::stderr(), "{message}");
 }
 
+/// Sets how much is said.
+static LOG_LEVEL: OnceLock<Box<dyn Fn(Option<LevelFilter>) + Send + Sync>> = OnceLock::new();
+
+/// How much is said from now on; `None`: as at the start.
+fn set_log_level(level: Option<LogLevel>) {
+    let level = level.map(|level| match level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+    });
+    if let Some(set) = LOG_LEVEL.get() {
+        set(level);
+    }
+}
+
 /// Parses the arguments of the process, runs the verb, prints what went wrong.
 fn arguments_to_exit() -> ExitCode {
     let arguments = match Arguments::try_parse() {
@@ -179,14 +201,19 @@ fn arguments_to_exit() -> ExitCode {
             return ExitCode::from(code as u8);
         }
     };
-    let level = if arguments.verbose { tracing::Level::INFO } else { tracing::Level::WARN };
-    tracing_subscriber::fmt()
-        .with_max_level(level)
+    let started = if arguments.verbose { tracing::Level::INFO } else { tracing::Level::WARN };
+    let (filter, handle) = reload::Layer::new(LevelFilter::from_level(started));
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_target(false)
         .without_time()
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
+        .with_ansi(std::io::stderr().is_terminal());
+    tracing_subscriber::registry().with(lines.with_filter(filter)).init();
+    let set = move |level: Option<LevelFilter>| {
+        // It fails only when nobody logs any more.
+        let _ = handle.modify(|filter| *filter = level.unwrap_or(LevelFilter::from_level(started)));
+    };
+    let _ = LOG_LEVEL.set(Box::new(set));
     let result = match arguments.verb {
         Verb::Run(arguments) => run::run(&arguments),
         Verb::Check(arguments) => check::check(&arguments),

@@ -2,7 +2,7 @@
 
 use super::arguments::parse_assignment;
 use super::{Exit, Failure, complain, print};
-use crate::config::{BacktestRunConfig, Overrides, parse_date, parse_size};
+use crate::config::{BacktestRunConfig, Notifications, Overrides, parse_date, parse_size};
 use crate::job::JobError;
 use crate::live::boundary;
 use crate::live::desk::{Desk, ProtectionMode};
@@ -97,6 +97,12 @@ pub struct TradeArguments {
     /// Move the market of a local exchange by hand, as fast as the trader keeps up
     #[arg(long)]
     lead: bool,
+    /// What may be changed while it runs; need not be there
+    #[arg(long, value_name = "FILE.yaml", default_value = "config/runtime_config.yaml")]
+    runtime_config: PathBuf,
+    /// Whom to tell; need not be there
+    #[arg(long, value_name = "FILE.yaml", default_value = "config/notifications.yaml")]
+    notifications: PathBuf,
     /// Sell what is held when the trader is stopped
     #[arg(long)]
     flatten: bool,
@@ -146,6 +152,10 @@ pub fn trade(arguments: &TradeArguments) -> Result<(), Failure> {
         limits: parameters.limits(),
         ..config.settings.clone()
     };
+    let notifications = match arguments.notifications.exists() {
+        true => Notifications::load(&arguments.notifications).map_err(JobError::Config)?,
+        false => None,
+    };
     let (venue, credentials) = venue_and_key(arguments)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -193,6 +203,10 @@ pub fn trade(arguments: &TradeArguments) -> Result<(), Failure> {
         state_folder: arguments.state.clone(),
         trades_folder: arguments.trades.clone(),
         is_led,
+        runtime_config: arguments.runtime_config.clone(),
+        notifications,
+        set_log_level: Box::new(super::set_log_level),
+        swaps: true,
         warmup: if venue == Venue::Local { usize::MAX } else { WARMUP },
     };
     let (outbox, inbox) = channel();

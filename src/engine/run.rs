@@ -307,10 +307,13 @@ impl<S: Strategy, R: Recorder> Engine<S, R> {
                     return Ok(None);
                 };
                 self.state.risk.on_trade(&trade, row, self.data.close_time(row));
-                if reason != ExitReason::EndOfData {
-                    self.tell_strategy(row, fill, Some(&trade))?;
-                }
+                let told = match reason {
+                    ExitReason::EndOfData => Ok(()),
+                    _ => self.tell_strategy(row, fill, Some(&trade)),
+                };
+                // It happened, whatever the strategy makes of it.
                 self.recorder.on_trade(row, trade);
+                told?;
                 // A reversal's second leg is due at the same open.
                 Ok(if self.has_pending() { self.on_open() } else { None })
             }

@@ -220,8 +220,8 @@ impl Candidate {
         let written = self.parameters.written();
         ScriptText {
             generation,
-            texts: self.texts.clone(),
             sha256: self.sha256.clone(),
+            texts: self.texts.clone(),
             parameters: written.map(|entry| (entry.name.clone(), entry.value.clone())).collect(),
             difference: self.difference.clone(),
             carried: self.carried.clone(),

@@ -3,15 +3,19 @@
 use super::client_manager::{ClientError, ClientManager, ClientSettings};
 use super::csv_trade_logger::CsvTradeLogger;
 use super::desk::{Desk, DeskSettings, ProtectionMode};
+use super::in_force::Changeable;
 use super::journal::{Entry, Journal};
 use super::market_driver::{MarketControl, MarketDriver, Progress};
 use super::message::Message;
 use super::paper::PaperBroker;
 use super::record::{Record, Request, ScriptText, Session};
 use super::recovery::{RecoveryError, Snapshot, Walk, never_sent};
+use super::script_watcher::ScriptWatcher;
 use super::state_manager::{StateError, StateManager};
 use super::trader::{Broker, Farewell, Parts, Trader, TraderError, Watcher, wall_ms};
 use super::venue::Venue;
+use super::webhook::Notifier;
+use crate::config::{LogLevel, Notifications};
 use crate::engine::{Booking, Growth, Settings};
 use crate::model::Candles;
 use crate::script::{Parameters, Script};
@@ -55,6 +59,11 @@ pub struct Plan {
     /// The market is moved by hand, as fast as the trader keeps up.
     pub is_led: bool,
     pub warmup: usize,
+    pub runtime_config: PathBuf,
+    pub notifications: Option<Notifications>,
+    pub set_log_level: Box<dyn Fn(Option<LogLevel>)>,
+    /// Takes other texts of the script as they are saved.
+    pub swaps: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -80,7 +89,7 @@ impl From<super::csv_trade_logger::CsvLogError> for LaunchError {
 /// Trades until it is told to stop or the market ends. `stop` makes the sender of messages that are for the trader.
 /// Called on the thread the script is to live on.
 pub fn launch(
-    plan: Plan,
+    mut plan: Plan,
     runtime: &Handle,
     (outbox, inbox): (Sender<Message>, Receiver<Message>),
     mut watcher: Box<dyn Watcher>,
@@ -123,6 +132,14 @@ pub fn launch(
     let (is_led, bot, venue, credentials) =
         (plan.is_led, plan.bot.clone(), plan.venue, plan.credentials.clone());
     let endpoints = plan.endpoints.clone();
+    let (path, started, swaps) = (PathBuf::from(plan.script.path()), plan.parameters.clone(), plan.swaps);
+    let runtime_config = plan.runtime_config.clone();
+    let set_log_level = std::mem::replace(&mut plan.set_log_level, Box::new(|_| {}));
+    let notifier = match plan.notifications.take() {
+        Some(notifications) => Notifier::start(notifications, runtime)
+            .map_err(|error| LaunchError::Refused(error.to_string()))?,
+        None => Notifier::off(),
+    };
     let free =
         |asset: &str| account.as_ref().and_then(|it| it.balance(asset)).map(|it| it.free).unwrap_or_default();
     let mut begun = if has_state(&state)? {
@@ -166,7 +183,24 @@ pub fn launch(
         _ => Broker::Exchange(client),
     };
     begun.journal.sync().map_err(StateError::from)?;
+    let generation = begun.script.generation;
+    let mut changeable = Changeable::new(path.clone(), started, &runtime_config, set_log_level, generation);
+    if swaps {
+        let (ask, tell) = (outbox.clone(), outbox.clone());
+        let ask = move || {
+            let (reply, answer) = std::sync::mpsc::channel();
+            ask.send(Message::Asked(reply)).ok()?;
+            answer.recv().ok()
+        };
+        let tell = move |found| tell.send(Message::Found(Box::new(found))).is_ok();
+        match ScriptWatcher::start(&path, ask, tell) {
+            Ok(watcher) => changeable.watcher = Some(watcher),
+            Err(error) => watcher.on(0, wall_ms(), &Record::Note { text: error.to_string() }),
+        }
+    }
     let trader = Trader::new(Parts {
+        changeable,
+        notifier,
         session: begun.session,
         script: begun.script,
         desk: begun.desk,
@@ -377,10 +411,12 @@ fn cancel_orphans(
         .collect();
     for id in orphans {
         let request = Request::Cancel { id: id.clone() };
-        let outcome = runtime.block_on(client.carry_out(0, &request));
-        let text = format!(
-            "an order of this bot was open and in none of its books: {id} is cancelled ({outcome:?})"
-        );
+        let outcome = match runtime.block_on(client.carry_out(0, &request)) {
+            Message::Answer { outcome, .. } => serde_json::to_string(&outcome).unwrap_or_default(),
+            _ => String::new(),
+        };
+        let text =
+            format!("an order of this bot was open and in none of its books: {id} is cancelled: {outcome}");
         write(&mut begun.journal, watcher, wall_ms(), &Record::Note { text })?;
     }
     Ok(())

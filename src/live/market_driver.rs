@@ -14,8 +14,8 @@ use tokio::sync::watch;
 pub struct Progress {
     /// Moves of the market that it has dealt with.
     pub moves: u64,
-    /// Closing time of the last candle that it has dealt with.
-    pub last_close: i64,
+    /// Opening time of the last candle that it has dealt with.
+    pub last_open: i64,
     /// Nothing is under way.
     pub is_idle: bool,
     /// Something is held or rests, so that prices between opens matter.
@@ -99,6 +99,7 @@ impl MarketDriver {
         let told = |answer: &Value, account: &str| answer["user_events"][account].as_u64().unwrap_or(0);
         let base = self.client.events().wrapping_sub(told(&state, &self.account));
         let mut moves = 0;
+        let mut running = None;
         loop {
             let progress = self
                 .until(|progress| progress.has_ended || (progress.moves >= moves && progress.is_idle))
@@ -119,13 +120,14 @@ impl MarketDriver {
             self.events(base.wrapping_add(told(&answer, &self.account))).await?;
             let at_open = answer["between_open_and_orders"].as_bool().unwrap_or(false);
             let has_ended = answer["ended"].as_bool().unwrap_or(false);
-            if at_open || has_ended {
-                // Its candle comes over another connection.
-                let closed = if at_open { time - 1 } else { time };
-                self.until(|progress| progress.has_ended || progress.last_close >= closed).await?;
-            }
             let symbols = answer["symbols"].as_array();
             let own = symbols.and_then(|all| all.iter().find(|it| it["symbol"] == self.symbol.as_str()));
+            let now_running = own.and_then(|it| it["candle"].as_i64());
+            if let Some(closed) = running.filter(|_| now_running != running) {
+                // It comes over another connection.
+                self.until(|progress| progress.has_ended || progress.last_open >= closed).await?;
+            }
+            running = now_running;
             let price = own.and_then(|it| it["price"].as_str()).and_then(|price| price.parse().ok());
             let price = price.ok_or("the exchange did not say the price")?;
             if has_ended {

@@ -1,9 +1,11 @@
 //! What the trader's loop is told by everything around it.
 
+use super::candidate::Snapshot;
 use super::record::{Answered, News};
+use super::script_watcher::Found;
 use crate::model::Candle;
+use std::sync::mpsc::Sender;
 
-#[derive(Debug)]
 pub enum Message {
     /// The next closed candle.
     Candle(Candle),
@@ -50,6 +52,10 @@ pub enum Message {
         id: String,
         why: String,
     },
+    /// How things stand, for who judges a script.
+    Asked(Sender<Snapshot>),
+    /// A script was saved, and judged.
+    Found(Box<Found>),
     /// Something to be told, and nothing to be done.
     Warning(String),
     /// The key is refused, or the symbol is not traded: there is nothing more to be done here.

@@ -6,8 +6,8 @@
 //! - [`journal`], [`state_manager`], [`recovery`]: records and snapshots on the disk, and back from there.
 //! - [`runtime_config_manager`], [`csv_trade_logger`], [`webhook`]: what can change while it runs, what it leaves behind,
 //!   and whom it tells.
-//! - [`script_texts`]: every script that was in force, kept. [`script_watcher`]: waits for saves of the script in
-//!   force; [`candidate`]: judges what was saved before it can take its place.
+//! - [`script_watcher`]: waits for saves of the script in force; [`candidate`]: judges what was saved before it can take
+//!   its place; [`in_force`]: puts it there.
 
 pub mod boundary;
 pub mod candidate;
@@ -15,16 +15,17 @@ pub mod candle_feed;
 pub mod client_manager;
 pub mod csv_trade_logger;
 pub mod desk;
+pub mod in_force;
 pub mod journal;
 pub mod launch;
 pub mod market_driver;
 pub mod message;
+mod notice;
 pub mod paper;
 pub mod record;
 pub mod recovery;
 pub mod replay;
 pub mod runtime_config_manager;
-pub mod script_texts;
 pub mod script_watcher;
 mod shadow;
 pub mod state_manager;

@@ -71,6 +71,8 @@ pub fn prepare(script: &mut Script, text: &ScriptText) -> Result<Parameters, Str
 pub struct Walk {
     pub session: Session,
     pub script: ScriptText,
+    /// The script before, to go back to.
+    before: Option<ScriptText>,
     pub desk: Desk<Script>,
     pub last_candle: Option<i64>,
     /// What the desk answered and the journal has not shown yet.
@@ -111,6 +113,7 @@ impl Walk {
         Walk {
             session: session.clone(),
             script: text,
+            before: None,
             desk,
             last_candle,
             due: std::collections::VecDeque::new(),
@@ -168,6 +171,12 @@ impl Walk {
             Record::Swap(text) => self.swap(entry.at, text)?,
             record => self.desk.on(entry.at, record),
         };
+        let is_back = |answer: &Record| matches!(answer, Record::Script { rolled_back: true, .. });
+        if answers.iter().any(is_back)
+            && let Some(before) = self.before.take()
+        {
+            self.script = before;
+        }
         self.due.extend(answers);
         Ok(())
     }
@@ -183,7 +192,7 @@ impl Walk {
             slots.into_iter().filter(|(name, _)| text.carried.contains(name)).collect();
         let wrong = |why: String| RecoveryError::Script { generation: text.generation, why };
         script.set_slots(&carried).map_err(|error| wrong(error.to_string()))?;
-        self.script = text.clone();
+        self.before = Some(std::mem::replace(&mut self.script, text.clone()));
         let candles = (**self.desk.data().candles()).clone();
         let filter = self.desk.settings().rules.atr_filter;
         let (data, growth) = Growth::start(candles, script.specs(), filter.as_ref());

@@ -7,14 +7,17 @@ use super::boundary;
 use super::client_manager::ClientManager;
 use super::csv_trade_logger::{CsvLogError, CsvTradeLogger, LoggedTrade};
 use super::desk::{Desk, Phase};
+use super::in_force::Changeable;
 use super::journal::{Journal, JournalError};
 use super::market_driver::Progress;
 use super::message::Message;
+use super::notice;
 use super::paper::PaperBroker;
 use super::record::{Record, Request, ScriptText, Session};
 use super::recovery::Snapshot;
 use super::state_manager::{StateError, StateManager};
 use super::venue::Venue;
+use super::webhook::Notifier;
 use crate::model::money::decimal;
 use crate::model::{Candle, iso};
 use crate::script::Script;
@@ -76,6 +79,8 @@ pub struct Parts {
     pub outbox: Sender<Message>,
     pub progress: watch::Sender<Progress>,
     pub watcher: Box<dyn Watcher>,
+    pub changeable: Changeable,
+    pub notifier: Notifier,
     /// The market is moved by hand: prices come with [`Message::Moved`].
     pub is_led: bool,
     /// What the desk is to be told first, after a restart.
@@ -89,10 +94,12 @@ pub struct Farewell {
     pub market_ended: bool,
     /// What is left on the exchange, in words.
     pub open: String,
+    /// How long each swap of a script held the trader up.
+    pub pauses: Vec<Duration>,
 }
 
 pub struct Trader {
-    parts: Parts,
+    pub(super) parts: Parts,
     saved: u64,
     /// Open time of the candle whose first price was seen.
     opened: i64,
@@ -119,9 +126,9 @@ pub fn wall_ms() -> i64 {
 impl Trader {
     pub fn new(parts: Parts) -> Trader {
         let saved = parts.journal.records();
-        let last_close = parts.desk.data().candles().close_time.last().copied().unwrap_or(0);
+        let last_open = parts.desk.data().candles().open_time.last().copied().unwrap_or(0);
         let compares = !parts.first.is_empty();
-        let progress = Progress { last_close, ..Progress::default() };
+        let progress = Progress { last_open, ..Progress::default() };
         Trader { parts, saved, opened: 0, due_since: None, ends: None, progress, compares }
     }
 
@@ -167,30 +174,33 @@ impl Trader {
     }
 
     /// No order is on its way or in doubt.
-    fn is_settled(&self) -> bool {
+    pub(super) fn is_settled(&self) -> bool {
         let (state, _) = self.parts.desk.view();
         state.orders.iter().all(|order| order.phase == Phase::Open && order.cancel.is_none())
     }
 
     /// Tells the desk, and does what it answers.
-    fn tell(&mut self, record: &Record) -> Result<(), TraderError> {
+    pub(super) fn tell(&mut self, record: &Record) -> Result<(), TraderError> {
         let at = wall_ms();
         self.write(at, record)?;
         let answers = self.parts.desk.on(at, record);
         self.answer(at, answers)
     }
 
-    fn write(&mut self, at: i64, record: &Record) -> Result<(), TraderError> {
+    pub(super) fn write(&mut self, at: i64, record: &Record) -> Result<(), TraderError> {
         boundary::pass();
         let n = match self.parts.journal.append(at, record) {
             Ok(n) => n,
             Err(error) => return Err(TraderError::Journal(error, self.what_is_open())),
         };
         self.parts.watcher.on(n, at, record);
+        if let Some(notice) = notice::of(&self.parts.session, record) {
+            self.parts.notifier.notify(notice);
+        }
         Ok(())
     }
 
-    fn sync(&mut self) -> Result<(), TraderError> {
+    pub(super) fn sync(&mut self) -> Result<(), TraderError> {
         boundary::pass();
         match self.parts.journal.sync() {
             Ok(()) => Ok(()),
@@ -198,7 +208,7 @@ impl Trader {
         }
     }
 
-    fn answer(&mut self, at: i64, answers: Vec<Record>) -> Result<(), TraderError> {
+    pub(super) fn answer(&mut self, at: i64, answers: Vec<Record>) -> Result<(), TraderError> {
         let mut must_last = false;
         for answer in &answers {
             self.write(at, answer)?;
@@ -215,6 +225,7 @@ impl Trader {
             match answer {
                 Record::Request { number, request } => self.send(number, request),
                 Record::Trade(trade) => self.log_trade(&trade)?,
+                Record::Script { rolled_back: true, .. } => self.on_rolled_back()?,
                 _ => {}
             }
         }
@@ -314,6 +325,12 @@ impl Trader {
                 self.note(&Record::Connected { what: "market".to_owned(), generation })
             }
             Message::FeedDown { why } => self.note(&Record::Disconnected { what: "market".to_owned(), why }),
+            Message::Asked(reply) => {
+                // Whoever asked may have gone.
+                let _ = reply.send(self.moment());
+                Ok(())
+            }
+            Message::Found(found) => self.on_found(*found),
             Message::Warning(text) => self.note(&Record::Note { text }),
             Message::Fatal(text) => {
                 self.note(&Record::Note { text: text.clone() })?;
@@ -334,13 +351,13 @@ impl Trader {
     }
 
     /// Something that is written down and decides nothing.
-    fn note(&mut self, record: &Record) -> Result<(), TraderError> {
+    pub(super) fn note(&mut self, record: &Record) -> Result<(), TraderError> {
         self.write(wall_ms(), record)
     }
 
     fn on_candle(&mut self, candle: Candle) -> Result<(), TraderError> {
         self.tell(&Record::Candle { candle })?;
-        self.progress.last_close = candle.close_time;
+        self.progress.last_open = candle.open_time;
         let (state, _) = self.parts.desk.view();
         self.due_since = (state.is_due && !self.parts.is_led).then(Instant::now);
         Ok(())
@@ -392,6 +409,7 @@ impl Trader {
                 self.tell(&Record::Price { time: open, price, at_open: true })?;
             }
         }
+        self.look()?;
         if self.compares && self.is_settled() {
             self.compares = false;
             self.ask_holdings();
@@ -474,7 +492,10 @@ impl Trader {
         let open = self.what_is_open();
         self.note(&Record::Ended)?;
         self.save()?;
-        Ok(Farewell { market_ended: end.market_ended, open })
+        let patience = self.parts.notifier.close(Duration::from_secs(3));
+        self.parts.runtime.block_on(patience);
+        let pauses = std::mem::take(&mut self.parts.changeable.pauses);
+        Ok(Farewell { market_ended: end.market_ended, open, pauses })
     }
 }
 

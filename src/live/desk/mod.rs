@@ -22,9 +22,9 @@ use crate::engine::{
     Strategy, StrategyFault,
 };
 use crate::model::money::decimal;
-use crate::model::{Candle, ExitReason, Fill, FillReason, Refusal, Side, Trade, iso};
+use crate::model::{Candle, ExitReason, Fill, FillReason, Interval, Refusal, Side, Trade, iso};
 use ears::Ears;
-use orders::{Cancel, pause};
+use orders::{ANSWER_WITHIN, Cancel, pause};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use serde::{Deserialize, Serialize};
@@ -66,6 +66,17 @@ struct Leaving {
     reason: ExitReason,
     /// Price at which it was decided.
     price: f64,
+    /// The exchange's rules do not allow it: tried again at the next open.
+    stuck: bool,
+}
+
+/// A price lies beyond a level that rests on the exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct Overdue {
+    /// By the wall clock.
+    since: i64,
+    hit: Hit,
+    asked: bool,
 }
 
 /// When to try again, and how often it failed.
@@ -103,11 +114,19 @@ pub struct DeskState {
     leaving: Option<Leaving>,
     entry_orders: Vec<String>,
     retry: Option<Retry>,
-    /// Since when a price lies beyond a level that rests on the exchange.
-    overdue: Option<(i64, Hit)>,
+    overdue: Option<Overdue>,
+    /// When a resting order was last moved, by the market's clock.
     moved: i64,
+    /// What rests is not what should, and the next price may change that.
+    behind: bool,
     /// No protection can rest for this position, so prices are watched.
     watching: bool,
+    /// What is due is carried out at the next price, open or not.
+    is_late: bool,
+    /// What is held is to be sold, because the trader ends.
+    flatten: bool,
+    /// What is left of the position is too little for the exchange.
+    rest_is_dust: bool,
 }
 
 /// A script that may come back.
@@ -165,6 +184,7 @@ impl<S: Strategy> Strategy for Seat<S> {
 }
 
 pub struct Desk<S> {
+    interval_ms: i64,
     engine: Engine<Seat<S>, Ears>,
     growth: Growth,
     settings: DeskSettings,
@@ -201,10 +221,15 @@ impl<S: Strategy> Desk<S> {
             retry: None,
             overdue: None,
             moved: 0,
+            behind: false,
             watching: false,
+            is_late: false,
+            flatten: false,
+            rest_is_dust: false,
         };
         let settings = session.desk.clone();
-        Desk { engine, growth, settings, state, previous: None, out: Vec::new() }
+        let interval_ms = session.interval.parse().map_or(0, Interval::ms);
+        Desk { interval_ms, engine, growth, settings, state, previous: None, out: Vec::new() }
     }
 
     /// What it would have to be told to go on from here, besides the candles.
@@ -241,30 +266,36 @@ impl<S: Strategy> Desk<S> {
 
     /// Whether a price would change anything.
     pub fn is_moved_by(&self, price: f64) -> bool {
+        let state = &self.state;
+        let waits = state.is_due || state.behind || state.overdue.is_some();
         let position = self.engine.state().position.position();
-        self.state.is_due || position.is_some_and(|position| position.protection.is_moved_by(price))
+        waits
+            || state.leaving.is_some_and(|leaving| leaving.stuck)
+            || position.is_some_and(|position| position.protection.is_moved_by(price))
     }
 
-    /// Nothing is under way: no request without an answer, no order in doubt, nothing due.
+    /// Nothing is under way: no request without an answer, no order in doubt, nothing due. Only the market or the
+    /// script can change anything.
     pub fn is_idle(&self) -> bool {
         !self.state.is_due
             && self.state.retry.is_none()
-            && self.state.leaving.is_none()
+            && self.state.leaving.is_none_or(|leaving| leaving.stuck)
             && self.state.orders.iter().all(|order| order.is_resting() && order.cancel.is_none())
     }
 
     /// When to be told [`Record::Timer`], by the wall clock.
     pub fn next_timer(&self) -> Option<i64> {
         let orders = self.state.orders.iter().filter_map(|order| match &order.phase {
-            Phase::Doubt { next, asked: false, .. } => Some(*next),
-            Phase::Ended { next, asked: false } if !order.is_complete() => Some(*next),
+            Phase::Doubt { next, .. } => Some(*next),
+            Phase::Ended { next } if !order.is_complete() => Some(*next),
             _ => None,
         });
-        let overdue = self.state.overdue.map(|(since, _)| {
-            let asked = self.state.wall >= since + OVERDUE_ASK_MS;
+        let overdue = self.state.overdue.map(|Overdue { since, asked, .. }| {
             since + if asked { OVERDUE_LEAVE_MS } else { OVERDUE_ASK_MS }
         });
-        orders.chain(self.state.retry.map(|retry| retry.next)).chain(overdue).min()
+        let times = orders.chain(self.state.retry.map(|retry| retry.next)).chain(overdue);
+        // What was to be done before has been done, or waits for something else.
+        times.filter(|time| *time > self.state.wall).min()
     }
 
     /// Takes what happened at the wall clock's `at`, and answers. Inputs only; [`Record::Swap`] goes to
@@ -329,8 +360,18 @@ impl<S: Strategy> Desk<S> {
         self.engine.data().candles().len()
     }
 
-    fn running_open_time(&self) -> i64 {
-        self.engine.data().candles().close_time.last().map_or(0, |close| close + 1)
+    /// When the candle opened that is running at `time`, of the market.
+    fn running_open_time(&self, time: i64) -> i64 {
+        let candles = self.engine.data().candles();
+        let (Some(open), Some(close)) = (candles.open_time.last(), candles.close_time.last()) else {
+            return 0;
+        };
+        if self.interval_ms <= 0 {
+            return close + 1;
+        }
+        // Candles may be missing, and one around an outage of the exchange may be short.
+        let passed = (time - open).div_euclid(self.interval_ms).max(1);
+        open + passed * self.interval_ms
     }
 
     fn has_position(&self) -> bool {
@@ -342,7 +383,7 @@ impl<S: Strategy> Desk<S> {
     }
 
     fn on_candle(&mut self, candle: Candle) {
-        let next = self.running_open_time();
+        let next = self.engine.data().candles().close_time.last().map_or(0, |close| close + 1);
         if self.row() > 0 && candle.open_time < next {
             return self
                 .alarm(format!("a candle that was there already came again: {}", iso(candle.open_time)));
@@ -368,6 +409,7 @@ impl<S: Strategy> Desk<S> {
         self.leave_probation();
         self.decided(row, &candle);
         self.state.is_due = self.engine.has_pending();
+        self.state.is_late = false;
     }
 
     fn leave_probation(&mut self) {
@@ -440,10 +482,20 @@ impl<S: Strategy> Desk<S> {
         let row = self.row();
         if at_open {
             self.state.opened = Some(price);
-            if self.state.is_due {
-                self.state.is_due = false;
-                self.engine_event(Event::Opened { row, price });
+            // A new candle: its moves do not wait for the last one's.
+            self.state.moved = i64::MIN;
+            if let Some(leaving) = &mut self.state.leaving {
+                leaving.stuck = false;
             }
+        }
+        if self.state.is_due && (at_open || self.state.is_late) {
+            if self.state.orders.iter().any(|order| order.role == Role::Entry) {
+                // The one before is in doubt: nothing else is ordered.
+                self.miss();
+            }
+            self.state.is_due = false;
+            self.state.is_late = false;
+            self.engine_event(Event::Opened { row, price });
         }
         if self.state.leaving.is_none() {
             self.see(price, at_open);
@@ -453,16 +505,17 @@ impl<S: Strategy> Desk<S> {
     /// Shows a price to the levels of the position.
     fn see(&mut self, price: f64, at_open: bool) {
         let Some((_, protection)) = self.engine.protection_mut() else { return };
-        match protection.on_price(price, at_open) {
-            None => self.state.overdue = None,
-            Some(hit) if self.state.orders.iter().any(|order| order.role.protects() && !order.is_ended()) => {
-                // The exchange sells. Should it not, see `overdue`.
-                self.state.overdue.get_or_insert((self.state.wall, hit));
-            }
-            Some(hit) => {
-                let row = self.row();
-                self.engine_event(Event::Reached { row, hit, ambiguous: false });
-            }
+        let Some(hit) = protection.on_price(price, at_open) else {
+            self.state.overdue = None;
+            return;
+        };
+        if self.state.orders.iter().any(|order| !order.is_ended() && order.is_met_by(price)) {
+            // The exchange sells. Should it not, see `leave_when_overdue`.
+            let since = self.state.wall;
+            self.state.overdue.get_or_insert(Overdue { since, hit, asked: false });
+        } else {
+            let row = self.row();
+            self.engine_event(Event::Reached { row, hit, ambiguous: false });
         }
     }
 
@@ -499,7 +552,8 @@ impl<S: Strategy> Desk<S> {
                 self.send(request, vec![working]);
             }
             FillReason::Exit(reason) => {
-                self.state.leaving = Some(Leaving { reason, price: order.price });
+                // What was decided first is under way.
+                self.state.leaving.get_or_insert(Leaving { reason, price: order.price, stuck: false });
                 self.state.retry = None;
             }
         }
@@ -533,7 +587,7 @@ impl<S: Strategy> Desk<S> {
     /// An id that no other order of this bot has: by the candle and a count.
     fn next_id(&mut self) -> String {
         self.state.sequence += 1;
-        let time = u64::try_from(self.running_open_time() / 1000).unwrap_or(0);
+        let time = u64::try_from(self.running_open_time(self.state.clock) / 1000).unwrap_or(0);
         format!("{}-{}-{}", self.settings.bot, base36(time), base36(self.state.sequence))
     }
 
@@ -556,38 +610,32 @@ impl<S: Strategy> Desk<S> {
         orders::apply(&mut self.state.orders, news, self.state.wall);
     }
 
+    /// `cancel`: what became of the cancel, where that is said apart.
     fn on_answer(&mut self, request: u64, outcome: &Answered, cancel: Option<&Answered>) {
-        if let Some(cancel) = cancel {
-            self.on_cancelled(request, cancel);
-        }
         let sent = |order: &Working| order.phase == Phase::Sent { request };
-        if !self.state.orders.iter().any(sent) {
-            if cancel.is_none() {
-                self.on_cancelled(request, outcome);
-            }
-            return;
-        }
+        let protects = self.state.orders.iter().any(|order| sent(order) && order.role.protects());
+        self.on_cancelled(request, cancel.unwrap_or(outcome));
+        let wall = self.state.wall;
         match outcome {
             Answered::Accepted(news) => {
                 self.on_news(news);
-                let wall = self.state.wall;
                 // What the answer did not tell of has to be asked for.
                 self.state.orders.iter_mut().filter(|order| sent(order)).for_each(|order| order.doubt(wall));
-                if self.state.orders.iter().any(|order| order.role.protects()) {
+                if protects {
                     self.state.retry = None;
                 }
             }
             Answered::Unknown { .. } => {
-                let wall = self.state.wall;
-                let doubtful = |order: &&mut Working| {
-                    sent(order) || order.cancel.as_ref().is_some_and(|it| it.request == request)
-                };
-                self.state.orders.iter_mut().filter(doubtful).for_each(|order| order.doubt(wall));
+                self.state.orders.iter_mut().filter(|order| sent(order)).for_each(|order| order.doubt(wall));
             }
             Answered::Refused { kind, message } => {
-                let (refused, kept) = std::mem::take(&mut self.state.orders).into_iter().partition(sent);
+                let (refused, mut kept): (Vec<Working>, Vec<Working>) =
+                    std::mem::take(&mut self.state.orders)
+                        .into_iter()
+                        .partition(|order| sent(order) && order.executed.is_zero());
+                // Refused, and executed all the same?
+                kept.iter_mut().filter(|order| sent(order)).for_each(|order| order.doubt(wall));
                 self.state.orders = kept;
-                let refused: Vec<Working> = refused;
                 if let Some(order) = refused.first() {
                     self.on_refused(order, *kind, message);
                 }
@@ -635,8 +683,11 @@ impl<S: Strategy> Desk<S> {
                 self.engine_event_quietly(Event::Failed { row: self.row(), refusal: Refusal::NotFilled });
                 self.held(Refusal::NotFilled, message.to_owned());
             }
+            Role::Exit if kind == RefusedAs::Never => self.on_unsellable(message),
             Role::Exit => {
-                self.alarm(format!("the position could not be sold, which is tried again: {message}"));
+                if self.state.retry.is_none() {
+                    self.alarm(format!("the position could not be sold, which is tried again: {message}"));
+                }
                 self.later();
             }
             Role::Stop | Role::Target => self.on_unprotected(order, kind, message),
@@ -649,32 +700,62 @@ impl<S: Strategy> Desk<S> {
         *self.engine.recorder_mut() = Ears::default();
     }
 
+    /// The exchange's rules do not let what is left be sold.
+    fn on_unsellable(&mut self, message: &str) {
+        if !self.sold().is_zero() && self.is_little(self.sellable()) {
+            self.state.rest_is_dust = true;
+            return;
+        }
+        self.alarm(format!(
+            "the position cannot be sold now, which is tried again at the next open: {message}"
+        ));
+        if let Some(leaving) = &mut self.state.leaving {
+            leaving.stuck = true;
+        }
+    }
+
+    /// Whether the exchange takes no order as small as this.
+    fn is_little(&self, quantity: Decimal) -> bool {
+        let Some(instrument) = &self.engine.settings().instrument else { return false };
+        let price = self.state.last_price.and_then(|price| decimal(price).ok()).unwrap_or_default();
+        let worth = quantity.checked_mul(price).unwrap_or(Decimal::MAX);
+        // What it is worth is judged by an average that is not known here.
+        quantity < instrument.min_qty || worth < instrument.min_notional * Decimal::TWO
+    }
+
     fn on_unfound(&mut self, id: &str) {
         let (wall, absent_after) = (self.state.wall, self.settings.absent_after_ms);
         let Some(index) = self.state.orders.iter().position(|order| order.id == id) else { return };
+        let list = self.state.orders[index].list.clone();
+        // A list is there or is not: one order that is known is enough.
+        let listed = |other: &Working| list.is_some() && other.list == list;
+        let exists = |other: &Working| (other.id == id || listed(other)) && other.order_id.is_some();
+        let exists = self.state.orders.iter().any(exists);
         let order = &mut self.state.orders[index];
-        let Phase::Doubt { since, next, asks, asked } = &mut order.phase else { return };
-        if wall - *since >= absent_after && order.order_id.is_none() {
+        let Phase::Doubt { since, next, asks } = &mut order.phase else { return };
+        if wall - *since < absent_after || (exists && order.order_id.is_none()) {
+            *asks += 1;
+            *next = wall + pause(*asks);
+        } else if exists {
+            order.phase = Phase::Ended { next: wall };
+            order.executed = order.known();
+            self.alarm(format!("the exchange does not know order {id} any more, which it did know"));
+        } else {
             let order = self.state.orders.remove(index);
-            // The other order of a pair is as absent.
-            let list = order.list.clone();
-            self.state.orders.retain(|other| other.list.is_none() || other.list != list);
-            return self.on_refused(&order, RefusedAs::NotNow, "it never arrived");
+            self.state.orders.retain(|other| !listed(other));
+            self.on_refused(&order, RefusedAs::NotNow, "it never arrived");
         }
-        *asks += 1;
-        *next = wall + pause(*asks);
-        *asked = false;
     }
 
     fn on_unasked(&mut self, id: &str) {
         let wall = self.state.wall;
         let Some(order) = self.state.orders.iter_mut().find(|order| order.id == id) else { return };
         match &mut order.phase {
-            Phase::Doubt { next, asks, asked, .. } => {
+            Phase::Doubt { next, asks, .. } => {
                 *asks += 1;
-                (*next, *asked) = (wall + pause(*asks), false);
+                *next = wall + pause(*asks);
             }
-            Phase::Ended { next, asked } => (*next, *asked) = (wall + pause(4), false),
+            Phase::Ended { next } => *next = wall + pause(4),
             _ => {}
         }
     }
@@ -686,13 +767,16 @@ impl<S: Strategy> Desk<S> {
             match &mut order.phase {
                 Phase::Open => order.doubt(wall),
                 Phase::Sent { .. } | Phase::Doubt { .. } if restarted => order.doubt(wall),
-                Phase::Ended { next, asked } => (*next, *asked) = (wall, false),
+                Phase::Ended { next } => *next = wall,
                 _ => {}
             }
         }
         if restarted {
             self.state.retry = None;
             self.state.overdue = None;
+            self.state.stopping = false;
+            self.state.flatten = false;
+            self.engine.set_paused(self.state.paused);
         }
     }
 
@@ -701,6 +785,7 @@ impl<S: Strategy> Desk<S> {
         // An exit stays due.
         self.engine_event(Event::Missed { row });
         self.state.is_due = self.engine.has_pending();
+        self.state.is_late = self.state.is_due;
     }
 
     fn on_config(&mut self, config: &LiveConfig) {
@@ -715,13 +800,16 @@ impl<S: Strategy> Desk<S> {
         if self.state.is_due {
             self.miss();
         }
-        if flatten && self.state.leaving.is_none() && self.has_position() {
-            let price = self.state.last_price.unwrap_or_default();
-            self.engine.ask_exit(ExitReason::Signal, Arc::from("flatten"));
-            self.state.is_due = false;
-            let row = self.row();
-            self.engine_event(Event::Opened { row, price });
-        }
+        self.state.flatten |= flatten;
+    }
+
+    /// Sells what is held, because the trader ends.
+    fn flatten(&mut self) {
+        let price = self.state.last_price.unwrap_or_default();
+        self.engine.ask_exit(ExitReason::Signal, Arc::from("flatten"));
+        self.state.is_due = false;
+        let row = self.row();
+        self.engine_event(Event::Opened { row, price });
     }
 
     /// Compares what is with what should be, and asks for the next step.
@@ -738,12 +826,12 @@ impl<S: Strategy> Desk<S> {
         for order in &mut self.state.orders {
             let complete = order.is_complete();
             match &mut order.phase {
-                Phase::Doubt { next, asked, .. } if !*asked && *next <= wall => {
-                    *asked = true;
+                Phase::Doubt { next, .. } if *next <= wall => {
+                    *next = wall + ANSWER_WITHIN;
                     questions.push(Request::AskOrder { id: order.id.clone() });
                 }
-                Phase::Ended { next, asked } if !complete && !*asked && *next <= wall => {
-                    *asked = true;
+                Phase::Ended { next } if !complete && *next <= wall => {
+                    *next = wall + ANSWER_WITHIN;
                     if let Some(order_id) = order.order_id {
                         questions.push(Request::AskTrades { id: order.id.clone(), order_id });
                     }
@@ -769,7 +857,7 @@ impl<S: Strategy> Desk<S> {
             let (direction, quantity, price) = (position.direction, position.quantity, position.entry_price);
             let orders = self.state.entry_orders.clone();
             self.out.push(Record::Entered { direction, quantity, price, orders });
-            self.state.moved = 0;
+            self.state.moved = i64::MIN;
             if let Some(opened) = self.state.opened {
                 self.see(opened, true);
             }
@@ -778,7 +866,7 @@ impl<S: Strategy> Desk<S> {
 
     fn fill(&self, sum: &orders::Sum, side: Side, reason: FillReason, expected: f64) -> Fill {
         Fill {
-            time: self.running_open_time(),
+            time: self.running_open_time(sum.time),
             side,
             quantity: sum.quantity,
             price: sum.price,
@@ -808,16 +896,21 @@ impl<S: Strategy> Desk<S> {
         self.state.orders.retain(|order| {
             order.role == Role::Entry || !order.is_complete() || !order.executions.is_empty()
         });
+        let sold = |order: &&Working| order.role != Role::Entry && order.is_complete();
         if !self.has_position() {
+            let before = self.state.orders.len();
+            self.state.orders.retain(|order| !sold(&order));
+            if self.state.orders.len() < before {
+                self.alarm("an order sold what was not held");
+            }
             return;
         }
-        let sold = |order: &&Working| order.role != Role::Entry && order.is_complete();
         let Some(last) = self.state.orders.iter().filter(sold).last() else { return };
-        let (reason, expected) = (last.exit_reason(), last.expected);
-        if !self.sellable().is_zero() {
+        let (role, reason, expected) = (last.role, last.exit_reason(), last.expected);
+        if !self.sellable().is_zero() && !self.state.rest_is_dust {
             // A part was sold, and the order is over: the rest goes at the market.
             if self.state.leaving.is_none() && !self.is_under_way() {
-                self.state.leaving = Some(Leaving { reason, price: expected });
+                self.state.leaving = Some(Leaving { reason, price: expected, stuck: false });
             }
             return;
         }
@@ -825,9 +918,14 @@ impl<S: Strategy> Desk<S> {
             return;
         }
         // A price decided it, or a decision did that a level came before.
-        let reason = match self.state.leaving {
-            Some(leaving) if last.role == Role::Exit => leaving.reason,
-            _ => reason,
+        let (reason, expected) = match (self.state.leaving, self.state.overdue) {
+            (Some(leaving), _) if role == Role::Exit => (leaving.reason, expected),
+            (_, Some(Overdue { hit, .. }))
+                if role == (if hit.reason == ExitReason::TakeProfit { Role::Target } else { Role::Stop }) =>
+            {
+                (hit.reason, hit.price)
+            }
+            _ => (reason, expected),
         };
         let executions = self.state.orders.iter().filter(sold).flat_map(|order| order.executions.iter());
         let Some(sum) = orders::sum(executions) else { return };
@@ -838,6 +936,8 @@ impl<S: Strategy> Desk<S> {
         self.state.retry = None;
         self.state.overdue = None;
         self.state.watching = false;
+        self.state.behind = false;
+        self.state.rest_is_dust = false;
         let row = self.row();
         let at = sum.time;
         self.engine_event(Event::Filled { row, fill });
@@ -886,27 +986,33 @@ impl<S: Strategy> Desk<S> {
             self.state.retry = None;
             return;
         }
+        if self.state.flatten && self.state.leaving.is_none() {
+            self.flatten();
+        }
         match self.state.leaving {
+            Some(leaving) if leaving.stuck => {}
             Some(leaving) => self.leave(leaving),
             None => self.protect(),
         }
     }
 
     fn leave_when_overdue(&mut self) {
-        let Some((since, hit)) = self.state.overdue else { return };
-        let waited = self.state.wall - since;
-        if waited >= OVERDUE_LEAVE_MS && self.state.leaving.is_none() {
+        let Some(Overdue { since, hit, asked }) = self.state.overdue else { return };
+        if self.state.leaving.is_some() || !self.has_position() {
+            return;
+        }
+        let (wall, row) = (self.state.wall, self.row());
+        let rests = self.state.orders.iter().any(|order| order.role.protects() && !order.is_ended());
+        if wall - since >= OVERDUE_LEAVE_MS || (!rests && !self.is_under_way()) {
             self.state.overdue = None;
-            self.alarm("a protective order on the exchange did not act though its level was passed: leaving at the market");
-            let row = self.row();
-            self.engine_event(Event::Reached { row, hit, ambiguous: false });
-        } else if waited >= OVERDUE_ASK_MS {
-            let wall = self.state.wall;
-            for order in self.state.orders.iter_mut().filter(|order| order.role.protects()) {
-                if order.phase == Phase::Open {
-                    order.doubt(wall);
-                }
+            if rests {
+                self.alarm("a protective order on the exchange did not act though its level was passed: leaving at the market");
             }
+            self.engine_event(Event::Reached { row, hit, ambiguous: false });
+        } else if wall - since >= OVERDUE_ASK_MS && !asked {
+            self.state.overdue = Some(Overdue { since, hit, asked: true });
+            let resting = self.state.orders.iter_mut().filter(|order| order.role.protects());
+            resting.filter(|order| order.is_resting()).for_each(|order| order.doubt(wall));
             self.ask_what_is_open();
         }
     }

@@ -34,23 +34,25 @@ pub enum Phase {
         request: u64,
     },
     Open,
-    /// It has to be asked for.
+    /// It has to be asked for, `next` time then.
     Doubt {
         since: i64,
         next: i64,
         asks: u32,
-        asked: bool,
     },
-    /// Nothing more will happen to it.
+    /// Nothing more will happen to it. Executions that are not known are asked for, `next` time then.
     Ended {
         next: i64,
-        asked: bool,
     },
 }
 
 /// How long to wait between two questions, in ms: growing, at most this.
 const ASK_FIRST: i64 = 100;
 const ASK_MOST: i64 = 2_000;
+/// A question without an answer is asked again after this long.
+pub const ANSWER_WITHIN: i64 = 10_000;
+/// An order at the market that is said to be open is asked for after so many pauses: it should be over by then.
+const MARKET_PAUSES: u32 = 3;
 
 pub fn pause(asks: u32) -> i64 {
     (ASK_FIRST << asks.min(10)).min(ASK_MOST)
@@ -110,7 +112,7 @@ impl Working {
 
     pub fn doubt(&mut self, at: i64) {
         if !self.is_ended() {
-            self.phase = Phase::Doubt { since: at, next: at, asks: 0, asked: false };
+            self.phase = Phase::Doubt { since: at, next: at, asks: 0 };
         }
         self.cancel = None;
     }
@@ -118,19 +120,36 @@ impl Working {
     fn on_news(&mut self, news: &OrderNews, at: i64) {
         self.order_id = Some(news.order_id);
         self.executed = self.executed.max(news.executed);
-        if !news.is_known || self.is_ended() {
-            if !news.is_known && matches!(self.phase, Phase::Sent { .. } | Phase::Doubt { .. }) {
-                // Taken, but how it stands was not said.
-                self.phase = Phase::Open;
+        match &self.phase {
+            Phase::Ended { .. } => {}
+            // Taken, but how it stands was not said. What rests does so until told otherwise.
+            Phase::Open if !news.is_known => {}
+            _ if !news.is_known && self.role.protects() => self.phase = Phase::Open,
+            Phase::Sent { .. } if !news.is_known => self.doubt(at),
+            _ if !news.is_known => {}
+            _ if !news.is_open => {
+                self.cancel = None;
+                self.phase = Phase::Ended { next: at + ASK_FIRST };
             }
-            return;
+            _ if self.role.protects() => self.phase = Phase::Open,
+            // At the market nothing stays open for long.
+            Phase::Doubt { since, asks, .. } => {
+                self.phase = Phase::Doubt { since: *since, next: at + pause(*asks), asks: asks + 1 };
+            }
+            Phase::Sent { .. } | Phase::Open => {
+                self.phase = Phase::Doubt { since: at, next: at + pause(MARKET_PAUSES), asks: MARKET_PAUSES };
+            }
         }
-        self.phase = if news.is_open {
-            Phase::Open
-        } else {
-            self.cancel = None;
-            Phase::Ended { next: at + ASK_FIRST, asked: false }
-        };
+    }
+
+    /// Whether it sells when the price comes to `price`.
+    pub fn is_met_by(&self, price: f64) -> bool {
+        let Some(level) = self.level.and_then(|level| level.to_f64()) else { return false };
+        match self.role {
+            Role::Stop => price <= level,
+            Role::Target => price >= level,
+            Role::Entry | Role::Exit => false,
+        }
     }
 }
 

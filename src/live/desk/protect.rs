@@ -35,25 +35,30 @@ impl<S: Strategy> Desk<S> {
 
     /// The next step towards what should rest. Nothing is under way.
     pub(super) fn protect(&mut self) {
+        self.state.behind = false;
         let Some(wanted) = self.wanted().filter(|_| !self.watches()) else { return };
-        let resting: Vec<&Working> = self.state.orders.iter().filter(|order| order.role.protects()).collect();
-        let level = |role| resting.iter().find(|order| order.role == role).and_then(|order| order.level);
+        let resting = || self.state.orders.iter().filter(|order| order.role.protects());
+        let level = |role| resting().find(|order| order.role == role).and_then(|order| order.level);
         let (stop, target) = (level(Role::Stop), level(Role::Target));
-        if resting.is_empty() {
-            return self.place(wanted);
+        if (stop, target) == (wanted.stop, wanted.target) {
+            self.state.retry = None;
+            let stops = self.state.orders.iter_mut().filter(|order| order.role == Role::Stop);
+            stops.for_each(|order| order.reason = FillReason::Exit(wanted.stop_reason));
+            return;
         }
-        if resting.iter().any(|order| !order.known().is_zero()) {
+        if resting().any(|order| !order.executed.is_zero()) {
             // Being executed: it ends, or the price turns and the level is watched.
             return;
         }
-        if (stop, target) == (wanted.stop, wanted.target) {
-            self.state.retry = None;
+        let is_empty = resting().next().is_none();
+        // What the price has passed cannot rest: the next price leaves, or comes back.
+        let waits = self.is_passed(wanted)
+            || (!is_empty && self.state.clock < self.state.moved.saturating_add(MOVE_PAUSE_MS));
+        if waits {
+            self.state.behind = true;
             return;
         }
-        if self.state.clock < self.state.moved.saturating_add(MOVE_PAUSE_MS) {
-            return;
-        }
-        let id = resting.first().map(|order| order.id.clone()).unwrap_or_default();
+        let Some(id) = resting().next().map(|order| order.id.clone()) else { return self.place(wanted) };
         self.state.moved = self.state.clock;
         match (stop, target, wanted) {
             (Some(_), None, Wanted { stop: Some(stop), target: None, .. }) => {
@@ -61,6 +66,11 @@ impl<S: Strategy> Desk<S> {
             }
             _ => self.cancel(&id),
         }
+    }
+
+    fn is_passed(&self, wanted: Wanted) -> bool {
+        let Some(price) = self.state.last_price.and_then(|price| decimal(price).ok()) else { return false };
+        wanted.stop.is_some_and(|stop| price <= stop) || wanted.target.is_some_and(|target| price >= target)
     }
 
     fn place(&mut self, wanted: Wanted) {

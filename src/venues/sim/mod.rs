@@ -11,8 +11,8 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use std::ops::Range;
 
-/// Decimals of a commission on an exchange; what is beyond them is not taken.
-const COMMISSION_DIGITS: u32 = 8;
+/// Decimals of amounts and commissions on an exchange; what is beyond them is not taken.
+const MONEY_DIGITS: u32 = 8;
 
 /// Matching, fees and slippage of a backtest. Pure.
 pub struct SimulatedVenue<'a> {
@@ -39,7 +39,8 @@ impl<'a> SimulatedVenue<'a> {
         }
         let rate = decimal(self.costs.commission_bps).unwrap_or_default() / Decimal::from(10_000);
         let taken = |received: Option<Decimal>| {
-            received?.checked_mul(rate)?.trunc_with_scale(COMMISSION_DIGITS).to_f64()
+            let received = received?.trunc_with_scale(MONEY_DIGITS);
+            received.checked_mul(rate)?.trunc_with_scale(MONEY_DIGITS).to_f64()
         };
         let quantity = decimal(order.quantity).ok();
         match order.side {

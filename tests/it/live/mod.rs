@@ -1,5 +1,6 @@
 //! The live trader.
 
+mod desk;
 mod runtime_config;
 mod store;
 mod swap;

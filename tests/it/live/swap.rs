@@ -4,7 +4,6 @@
 use crate::support::{BTC_1H, SCRIPTS, candles, root, script_path};
 use mista::engine::{Settings, Strategy};
 use mista::live::candidate::{Candidate, Rejected, Snapshot};
-use mista::live::script_texts::{ScriptTexts, ScriptTextsError};
 use mista::live::script_watcher::{Found, ScriptWatcher};
 use mista::model::Candles;
 use mista::script::{STACK, Script, Slot, Texts, Value, Written};
@@ -407,119 +406,18 @@ fn slots_are_given_back_all_or_none_and_survive_being_written_down() {
 }
 
 #[test]
-fn scripts_that_were_in_force_are_kept_with_what_they_import() {
+fn a_script_that_was_in_force_comes_back_from_its_texts_alone() {
     let folder = Folder::new();
-    let state = folder.0.path().join("state");
-    let kept = ScriptTexts::new(&state, "bot");
     let script = Script::load(&folder.path("swing.rhai")).unwrap();
-    let sha256 = kept.store(&script.texts()).unwrap();
-    assert_eq!(sha256, script.sha256());
-    assert_eq!(kept.store(&script.texts()).unwrap(), sha256);
-    let shown = script.path().to_owned();
+    let (sha256, shown) = (script.sha256(), script.path().to_owned());
     fs::remove_dir_all(folder.path("")).unwrap();
-    let back = kept.load(&sha256, &shown).unwrap();
-    assert_eq!((back.sha256(), back.texts()), (sha256.clone(), script.texts()));
-    assert_eq!(back.imported()[0].0, folder.path("lib/levels.rhai"));
-
+    let written = serde_json::to_string(&script.texts()).unwrap();
+    let back = Script::of(&serde_json::from_str(&written).unwrap()).unwrap();
+    assert_eq!((back.sha256(), back.texts()), (sha256, script.texts()));
     // Errors name the files it was written in.
     let broken = Texts { source: script.source().replace("count += 1", "cuont += 1"), ..script.texts() };
-    let other = kept.store(&broken).unwrap();
-    let error = kept.load(&other, &shown).err().unwrap().to_string();
+    let error = Script::of(&broken).err().unwrap().to_string();
     assert!(error.contains(&format!("{shown}:27:9")), "{error}");
-
-    // What was edited or cut is not taken for it.
-    let place = state.join("bot.scripts").join(&sha256);
-    for file in ["script.rhai", "imports/lib/levels.rhai"] {
-        let text = fs::read(place.join(file)).unwrap();
-        for bytes in [&text[..text.len() - 1], &b"\xff"[..], &b""[..]] {
-            fs::write(place.join(file), bytes).unwrap();
-            let error = kept.load(&sha256, &shown).err().unwrap();
-            assert!(matches!(error, ScriptTextsError::Damaged { .. }), "{error}");
-        }
-        // Keeping it again mends it.
-        kept.store(&script.texts()).unwrap();
-        kept.load(&sha256, &shown).unwrap();
-    }
-    let left: Vec<_> = fs::read_dir(state.join("bot.scripts")).unwrap().collect();
-    assert_eq!(left.len(), 2);
-    for name in ["", "..", "../bot", &sha256[1..], &sha256.to_uppercase()] {
-        assert!(matches!(kept.load(name, &shown), Err(ScriptTextsError::NoHash(_))), "{name}");
-    }
-    assert!(matches!(kept.load(&"0".repeat(64), &shown), Err(ScriptTextsError::Read { .. })));
-}
-
-/// A watcher over a folder, and the trader it asks.
-struct Watched {
-    folder: Folder,
-    trader: Arc<Mutex<Snapshot>>,
-    found: Receiver<Found>,
-    watcher: ScriptWatcher,
-}
-
-impl Watched {
-    fn new() -> Watched {
-        let folder = Folder::new();
-        let before = in_force(&folder, "swing");
-        Watched::over(folder, before)
-    }
-
-    fn over(folder: Folder, before: Snapshot) -> Watched {
-        let trader = Arc::new(Mutex::new(before));
-        let asked = trader.clone();
-        let (sender, found) = channel();
-        let ask = move || Some(asked.lock().unwrap().clone());
-        let watcher =
-            ScriptWatcher::start(&folder.path("swing.rhai"), ask, move |it| sender.send(it).is_ok());
-        Watched { watcher: watcher.unwrap(), folder, trader, found }
-    }
-
-    fn edited(&self, mark: &str) -> String {
-        edited(&self.folder, "swing", "// candles", &format!("// {mark}"))
-    }
-
-    fn next(&self) -> Found {
-        self.found.recv_timeout(Duration::from_secs(60)).unwrap()
-    }
-
-    /// The next thing found is a candidate with this text.
-    fn finds(&self, text: &str) -> Candidate {
-        match self.next() {
-            Found::Candidate(candidate) => {
-                assert_eq!(candidate.texts().source, text);
-                *candidate
-            }
-            Found::Rejected(rejected) => panic!("{rejected}"),
-            Found::InForce(_) => panic!("in force"),
-        }
-    }
-
-    fn refuses(&self) -> String {
-        match self.next() {
-            Found::Rejected(rejected) => self.folder.plain(&rejected.line),
-            _ => panic!("not refused"),
-        }
-    }
-
-    /// The last of what is found; what came before may or may not be seen.
-    fn finds_at_last(&self, text: &str) {
-        loop {
-            if let Found::Candidate(candidate) = self.next()
-                && candidate.texts().source == text
-            {
-                return;
-            }
-        }
-    }
-
-    fn save(&self, text: &str) {
-        fs::write(self.folder.path("swing.rhai"), text).unwrap();
-    }
-
-    fn save_by_renaming(&self, text: &str) {
-        let new = self.folder.path("swing.rhai.new");
-        fs::write(&new, text).unwrap();
-        fs::rename(new, self.folder.path("swing.rhai")).unwrap();
-    }
 }
 
 #[test]

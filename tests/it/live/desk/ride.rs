@@ -1,0 +1,398 @@
+//! A desk and its exchange under way: carries records to and fro, by a clock of its own, with what may go wrong on
+//! the way.
+
+use super::broker::{Broker, Done, SYMBOL};
+use mista::engine::Strategy;
+use mista::live::desk::{Desk, DeskState};
+use mista::live::record::{Answered, ClosedTrade, Decision, News, Record, RefusedAs, Request};
+use mista::model::money::decimal;
+use mista::model::{Candle, Direction, Side};
+use mista::venues::sim::path::{Extremes, corners};
+use rust_decimal::Decimal;
+use std::collections::VecDeque;
+
+/// What becomes of one request.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Fault {
+    None,
+    /// No answer; carried out so many ms later, or never.
+    Unknown(Option<i64>),
+    Refused(RefusedAs),
+    /// Only a part is there, in so many pieces and this many percent.
+    Partial(u32, i64),
+}
+
+/// How what the account is told of comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Events {
+    Before,
+    After,
+    Twice,
+    /// Not at all, and that is noticed later.
+    Never,
+}
+
+/// The process dies when a request was decided: the state is that of the moment …
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kill {
+    /// … before that, and what was told then is told again unless it came from the exchange.
+    Undecided,
+    /// … after that, and the request was not sent.
+    Unsent,
+    /// … after that, and the request was carried out.
+    Unanswered,
+}
+
+pub type Plan = Box<dyn FnMut(&Request) -> (Fault, Option<Kill>)>;
+
+pub struct Ride<S> {
+    pub desk: Desk<S>,
+    /// Is told the same, and never restored.
+    twin: Option<Desk<S>>,
+    make: Box<dyn Fn(&[Candle]) -> Desk<S>>,
+    pub broker: Broker,
+    pub plan: Plan,
+    pub events: Events,
+    pub wall: i64,
+    candles: Vec<Candle>,
+    outbox: VecDeque<(u64, Request)>,
+    /// Carried out later, by the wall clock.
+    late: Vec<(i64, Request)>,
+    missed: bool,
+    pub trades: Vec<ClosedTrade>,
+    pub decisions: Vec<Decision>,
+    pub alarms: Vec<String>,
+    pub requests: Vec<Request>,
+    /// Whether prices that change nothing are kept from the desk.
+    pub filters_prices: bool,
+    /// How often a restored desk takes over, out of 256.
+    pub restores: u8,
+    pub random: fastrand::Rng,
+    last: f64,
+}
+
+/// Records between two moments of rest.
+const STEPS: usize = 3_000;
+
+impl<S: Strategy> Ride<S> {
+    pub fn new(warmup: &[Candle], broker: Broker, make: Box<dyn Fn(&[Candle]) -> Desk<S>>) -> Ride<S> {
+        Ride {
+            desk: make(warmup),
+            twin: None,
+            make,
+            broker,
+            plan: Box::new(|_| (Fault::None, None)),
+            events: Events::After,
+            wall: 1_000_000,
+            candles: warmup.to_vec(),
+            outbox: VecDeque::new(),
+            late: Vec::new(),
+            missed: false,
+            trades: Vec::new(),
+            decisions: Vec::new(),
+            alarms: Vec::new(),
+            requests: Vec::new(),
+            filters_prices: true,
+            restores: 0,
+            random: fastrand::Rng::with_seed(1),
+            last: warmup.last().map_or(0.0, |candle| candle.close),
+        }
+    }
+
+    pub fn with_twin(mut self, restores: u8) -> Ride<S> {
+        self.twin = Some((self.make)(&self.candles));
+        self.restores = restores;
+        self
+    }
+
+    pub fn tell(&mut self, input: Record) {
+        if self.restores > 0 && self.random.u8(..) < self.restores {
+            let state = self.desk.state();
+            self.desk = self.revived(state);
+        }
+        let before = self.desk.state();
+        let out = self.desk.on(self.wall, &input);
+        assert!(!out.iter().any(Record::is_input), "{out:?}");
+        if let Some(twin) = &mut self.twin {
+            assert_eq!(twin.on(self.wall, &input), out, "restored at some time, and told {input:?}");
+            assert_eq!(twin.state(), self.desk.state());
+        }
+        if let Record::Candle { candle } = &input {
+            self.candles.push(*candle);
+        }
+        let first = out.iter().find_map(|record| match record {
+            Record::Request { request, .. } => Some(request),
+            _ => None,
+        });
+        let kill = first.cloned().and_then(|request| Some((self.kill_by(&request)?, request)));
+        match kill {
+            None => self.take(out),
+            Some((Kill::Undecided, _)) => {
+                let again = match input {
+                    Record::Candle { .. } => {
+                        self.candles.pop();
+                        true
+                    }
+                    Record::Price { .. } | Record::Config(_) | Record::Stop { .. } => true,
+                    _ => false,
+                };
+                self.restart(before);
+                if again {
+                    self.tell(input);
+                }
+            }
+            Some((kill, request)) => {
+                self.take(out);
+                if kill == Kill::Unanswered {
+                    self.broker.carry_out(&request);
+                }
+                self.restart(self.desk.state());
+            }
+        }
+    }
+
+    fn kill_by(&mut self, request: &Request) -> Option<Kill> {
+        match (self.plan)(request) {
+            (Fault::None, kill) => kill,
+            (fault, _) => {
+                // It is for when the request is carried out.
+                let mut plan = std::mem::replace(&mut self.plan, Box::new(|_| (Fault::None, None)));
+                let mut given = false;
+                let asked = request.clone();
+                self.plan = Box::new(move |request| {
+                    if !given && *request == asked {
+                        given = true;
+                        return (fault, None);
+                    }
+                    plan(request)
+                });
+                None
+            }
+        }
+    }
+
+    /// As a process that starts has it: through a text, over the candles.
+    fn revived(&self, state: DeskState) -> Desk<S> {
+        let text = serde_json::to_string(&state).unwrap();
+        let read: DeskState = serde_json::from_str(&text).unwrap();
+        assert_eq!(read, state);
+        let mut desk = (self.make)(&self.candles);
+        desk.restore(read);
+        desk
+    }
+
+    fn restart(&mut self, state: DeskState) {
+        self.outbox.clear();
+        // What was told in between is lost.
+        self.broker.news();
+        self.desk = self.revived(state.clone());
+        if self.twin.is_some() {
+            self.twin = Some(self.revived(state));
+        }
+        self.wall += 500;
+        self.tell(Record::Restart { program: "mista".to_owned() });
+    }
+
+    fn take(&mut self, out: Vec<Record>) {
+        for record in out {
+            match record {
+                Record::Request { number, request } => {
+                    self.requests.push(request.clone());
+                    self.outbox.push_back((number, request));
+                }
+                Record::Trade(trade) => self.trades.push(*trade),
+                Record::Decision(decision) => self.decisions.push(*decision),
+                Record::Alarm { text } => self.alarms.push(text),
+                _ => {}
+            }
+        }
+    }
+
+    fn tell_news(&mut self, news: &[News]) {
+        match self.events {
+            Events::Never => self.missed |= !news.is_empty(),
+            Events::Twice => news.iter().chain(news).for_each(|news| self.tell(Record::News(news.clone()))),
+            Events::Before | Events::After => {
+                news.iter().for_each(|news| self.tell(Record::News(news.clone())));
+            }
+        }
+    }
+
+    fn carry_out(&mut self, request: &Request) -> Done {
+        if let Request::Market { side: Side::Buy, .. } = request {
+            let held = self.broker.held();
+            let (state, engine) = self.desk.view();
+            let dust = decimal(engine.position.dust()).unwrap();
+            assert!(held <= dust, "bought on top of {held}: {:?}", state.orders);
+        }
+        self.broker.carry_out(request)
+    }
+
+    fn perform(&mut self, number: u64, request: Request) {
+        let fault = (self.plan)(&request).0;
+        let unknown = |why: &str| Answered::Unknown { why: why.to_owned() };
+        let is_question = !request.is_change();
+        let done = match fault {
+            Fault::Unknown(_) | Fault::Refused(_) if is_question => {
+                let (Request::AskOrder { id } | Request::AskTrades { id, .. }) = request else { return };
+                return self.tell(Record::Unasked { id, why: "a fault".to_owned() });
+            }
+            Fault::None => self.carry_out(&request),
+            Fault::Partial(pieces, percent) => {
+                self.broker.offer(pieces, Decimal::new(percent, 2));
+                self.carry_out(&request)
+            }
+            Fault::Unknown(when) => {
+                match when {
+                    Some(0) => drop(self.carry_out(&request)),
+                    Some(later) => self.late.push((self.wall + later, request)),
+                    None => {}
+                }
+                Done::Changed { outcome: unknown("a fault"), cancel: None }
+            }
+            Fault::Refused(kind) => {
+                let outcome = Answered::Refused { kind, message: "a fault".to_owned() };
+                Done::Changed { outcome, cancel: None }
+            }
+        };
+        let news = self.broker.news();
+        let early = matches!(self.events, Events::Before | Events::Twice);
+        if early {
+            self.tell_news(&news);
+        }
+        match done {
+            Done::Changed { outcome, cancel } => {
+                self.tell(Record::Answer { request: number, outcome, cancel })
+            }
+            Done::Told(record) => self.tell(record),
+        }
+        if !early || self.events == Events::Twice {
+            self.tell_news(&news);
+        }
+    }
+
+    /// Until nothing is under way; with `quiet`, until no timer runs either.
+    pub fn settle(&mut self, quiet: bool) {
+        for step in 0.. {
+            assert!(
+                step < STEPS,
+                "no end: {:?}\n{:?}",
+                self.desk.state(),
+                self.requests.iter().rev().take(9)
+            );
+            if let Some((number, request)) = self.outbox.pop_front() {
+                self.perform(number, request);
+                continue;
+            }
+            if self.missed && (quiet || self.desk.is_idle()) {
+                self.missed = false;
+                self.wall += 2_000;
+                self.tell(Record::Doubt { why: "events are missing".to_owned() });
+                continue;
+            }
+            if self.desk.is_idle() && self.late.is_empty() && (!quiet || self.desk.next_timer().is_none()) {
+                return;
+            }
+            let timer = self.desk.next_timer();
+            if self.desk.view().0.is_due && timer.is_none() && self.late.is_empty() {
+                // It waits for the first price of the next candle.
+                return;
+            }
+            let late = self.late.iter().map(|(at, _)| *at).min();
+            let next = timer.into_iter().chain(late).min();
+            let next = next.unwrap_or_else(|| panic!("stuck: {:?}", self.desk.state()));
+            assert!(
+                next > self.wall || late == Some(next),
+                "the timer stands still: {:?}",
+                self.desk.state()
+            );
+            self.wall = self.wall.max(next);
+            if late == Some(next) {
+                let index = self.late.iter().position(|(at, _)| *at == next).unwrap();
+                let (_, request) = self.late.remove(index);
+                self.carry_out(&request);
+                let news = self.broker.news();
+                self.tell_news(&news);
+            } else {
+                self.tell(Record::Timer);
+            }
+        }
+    }
+
+    pub fn price(&mut self, time: i64, price: f64, at_open: bool) {
+        self.last = price;
+        if !self.filters_prices || self.desk.is_moved_by(price) {
+            self.tell(Record::Price { time, price, at_open });
+        }
+    }
+
+    /// The market comes to a price; what rests is met first.
+    pub fn market(&mut self, time: i64, price: f64, at_open: bool) {
+        self.broker.now = time;
+        self.broker.exchange.on_price(SYMBOL, decimal(price).unwrap(), at_open, time);
+        let news = self.broker.news();
+        self.tell_news(&news);
+    }
+
+    /// A candle, as the lockstep of the local exchange has it.
+    pub fn candle(&mut self, candle: Candle) {
+        self.open(candle.open_time, candle.open);
+        let ohlc = [candle.open, candle.high, candle.low, candle.close];
+        let [_, first, second, close] = corners(ohlc, Direction::Long, Extremes::AdverseFirst);
+        let length = candle.close_time - candle.open_time + 1;
+        let (one, two) = (candle.open_time + length / 3, candle.open_time + 2 * length / 3);
+        for (time, price) in [(one, first), (two, second), (candle.close_time, close)] {
+            self.market(time, price, false);
+            self.settle(false);
+            self.price(time, price, false);
+            self.settle(false);
+        }
+        self.tell(Record::Candle { candle });
+        self.settle(false);
+    }
+
+    pub fn open(&mut self, time: i64, price: f64) {
+        self.broker.now = time;
+        self.broker.exchange.set_price(SYMBOL, decimal(price).unwrap());
+        self.price(time, price, true);
+        self.settle(false);
+        self.market(time, price, true);
+        self.settle(false);
+    }
+
+    pub fn last(&self) -> f64 {
+        self.last
+    }
+
+    /// What must hold whenever nothing is under way and nothing goes wrong any more.
+    pub fn check(&self) {
+        let (state, engine) = self.desk.view();
+        let shown = || format!("{state:#?}\n{:#?}\n{:?}", self.broker.open(), self.alarms);
+        let position = engine.position.position();
+        let held = position.map_or(engine.position.dust(), |position| position.quantity);
+        assert_eq!(decimal(held).unwrap(), self.broker.held(), "what is held: {}", shown());
+        let mut known: Vec<String> =
+            state.orders.iter().filter(|it| it.is_resting()).map(|it| it.id.clone()).collect();
+        let mut open: Vec<String> =
+            self.broker.open().iter().map(|it| it.client_order_id.to_string()).collect();
+        known.sort();
+        open.sort();
+        assert_eq!(known, open, "{}", shown());
+        let Some(position) = position.filter(|_| !self.desk.watches()) else {
+            assert!(open.is_empty(), "{}", shown());
+            return;
+        };
+        let is_being_sold = self.broker.open().iter().any(|order| !order.executed.is_zero());
+        if is_being_sold || self.desk.is_moved_by(self.last) {
+            return;
+        }
+        let level = |price: Option<f64>| price.map(|price| decimal(price).unwrap().normalize());
+        let resting = |conditional: bool| {
+            let open = self.broker.open();
+            let order = open.iter().find(|order| order.order_type.is_conditional() == conditional)?;
+            Some(if conditional { order.stop_price } else { order.price }.normalize())
+        };
+        assert_eq!(resting(true), level(position.protection.stop_price()), "{}", shown());
+        assert_eq!(resting(false), level(position.protection.target_price()), "{}", shown());
+    }
+}
