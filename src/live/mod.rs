@@ -14,5 +14,6 @@ pub mod record;
 pub mod runtime_config_manager;
 pub mod state_manager;
 pub mod status;
+pub mod view;
 pub mod webhook;
 pub mod why;
