@@ -2,6 +2,7 @@
 
 mod api;
 mod arguments;
+mod bots;
 mod check;
 mod doctor;
 mod exchange;
@@ -14,8 +15,10 @@ mod replay;
 mod run;
 mod series;
 mod trade;
+mod status;
 mod verify;
 mod watch;
+mod why;
 
 use crate::config::LogLevel;
 use crate::job::JobError;
@@ -150,6 +153,10 @@ enum Verb {
     Exchange(Box<exchange::ExchangeArguments>),
     /// Would this machine trade? Network, clock, key, symbol, money, disk, config, scripts: a line each
     Doctor(Box<doctor::DoctorArguments>),
+    /// What a trader does, or did: position, orders, risk, script, from its files alone
+    Status(status::StatusArguments),
+    /// Why a signal became a trade or did not, in a session or a backtest
+    Why(Box<why::WhyArguments>),
     /// Download candles, or read the exchange's dumps, into candle files
     Fetch(fetch::FetchArguments),
     /// Write indicators as columns of a CSV file
@@ -226,6 +233,8 @@ fn arguments_to_exit() -> ExitCode {
         Verb::Replay(arguments) => replay::replay(&arguments),
         Verb::Exchange(arguments) => exchange::exchange(&arguments),
         Verb::Doctor(arguments) => doctor::doctor(&arguments),
+        Verb::Status(arguments) => status::status(&arguments),
+        Verb::Why(arguments) => why::why(&arguments),
         Verb::Fetch(arguments) => fetch::fetch(&arguments),
         Verb::Series(arguments) => series::series(&arguments),
     };

@@ -8,6 +8,7 @@
 //!   and whom it tells.
 //! - [`script_watcher`]: waits for saves of the script in force; [`candidate`]: judges what was saved before it can take
 //!   its place; [`in_force`]: puts it there.
+//! - [`status`], [`why`], [`plain`], [`view`]: what people see of it, made from the records alone.
 
 pub mod boundary;
 pub mod candidate;
@@ -22,6 +23,7 @@ pub mod market_driver;
 pub mod message;
 mod notice;
 pub mod paper;
+pub mod plain;
 pub mod record;
 pub mod recovery;
 pub mod replay;
@@ -31,4 +33,7 @@ mod shadow;
 pub mod state_manager;
 pub mod trader;
 pub mod venue;
+pub mod status;
+pub mod view;
 pub mod webhook;
+pub mod why;
