@@ -69,7 +69,7 @@ impl Line {
                     session.symbol,
                     session.interval,
                     session.venue,
-                    session.script.path,
+                    session.script.texts.path,
                     session.script.generation
                 ),
             ),

@@ -184,7 +184,6 @@ impl<S: Strategy> Strategy for Seat<S> {
 }
 
 pub struct Desk<S> {
-    interval_ms: i64,
     engine: Engine<Seat<S>, Ears>,
     growth: Growth,
     settings: DeskSettings,
@@ -230,8 +229,6 @@ impl<S: Strategy> Desk<S> {
             rest_is_dust: false,
         };
         let settings = session.desk.clone();
-        let interval_ms = session.interval.parse().map_or(0, Interval::ms);
-        Desk { interval_ms, engine, growth, settings, state, previous: None, out: Vec::new() }
         let interval = session.interval.parse().ok().map(Interval::ms);
         Desk { engine, growth, settings, interval, state, previous: None, out: Vec::new() }
     }
@@ -370,12 +367,6 @@ impl<S: Strategy> Desk<S> {
         let (Some(open), Some(close)) = (candles.open_time.last(), candles.close_time.last()) else {
             return 0;
         };
-        if self.interval_ms <= 0 {
-            return close + 1;
-        }
-        // Candles may be missing, and one around an outage of the exchange may be short.
-        let passed = (time - open).div_euclid(self.interval_ms).max(1);
-        open + passed * self.interval_ms
         let length = self.interval.unwrap_or(close - open + 1).max(1);
         // Candles may be missing, and one before a halt may be short.
         open + (time.saturating_sub(*open) / length).max(1) * length

@@ -170,7 +170,7 @@ impl StatusFold {
             program: self.program.clone(),
             process: self.process(pid),
             script: ScriptStatus {
-                path: script.path.clone(),
+                path: script.texts.path.clone(),
                 generation: script.generation,
                 sha256: script.sha256.clone(),
                 parameters: script

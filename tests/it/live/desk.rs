@@ -8,7 +8,6 @@ mod ride;
 mod walks;
 
 use mista::engine::{
-    BaseLevels, Booking, DataHandler, Growth, Intents, Moment, Settings, Strategy, StrategyFault,
     Booking, DataHandler, EntryWish, Growth, Intents, Levels, Moment, Settings, StrategyFault,
 };
 use mista::live::desk::{Desk, DeskSettings, ProtectionMode};
