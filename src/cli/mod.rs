@@ -15,6 +15,7 @@ mod replay;
 mod run;
 mod series;
 mod status;
+mod torture;
 mod trade;
 mod verify;
 mod watch;
@@ -147,6 +148,8 @@ enum Verb {
     Api(api::ApiArguments),
     /// Trade a script: on an exchange of its own, on paper, on the test network, or live
     Trade(Box<trade::TradeArguments>),
+    /// Kill a trader over and over, and compare its books with the exchange's
+    Torture(torture::TortureArguments),
     /// Run a session again from its journal, and say whether it comes out the same
     Replay(replay::ReplayArguments),
     /// Run an exchange on this machine: candles replayed over Binance's protocol, with play money
@@ -230,6 +233,7 @@ fn arguments_to_exit() -> ExitCode {
         Verb::Verify(arguments) => verify::verify(&arguments),
         Verb::Api(arguments) => api::api(&arguments),
         Verb::Trade(arguments) => trade::trade(&arguments),
+        Verb::Torture(arguments) => torture::torture(&arguments),
         Verb::Replay(arguments) => replay::replay(&arguments),
         Verb::Exchange(arguments) => exchange::exchange(&arguments),
         Verb::Doctor(arguments) => doctor::doctor(&arguments),

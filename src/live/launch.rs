@@ -354,6 +354,7 @@ fn recover(plan: &Plan, state: &mut StateManager, watcher: &mut dyn Watcher) -> 
         walk.step(entry).map_err(failed)?;
     }
     check_same(plan, &walk.session)?;
+    entries.iter().for_each(|entry| watcher.recall(entry.n, entry.at, &entry.record));
     if let Some(cut) = &opened.cut {
         watcher.on(0, wall_ms(), &Record::Note { text: cut.to_string() });
     }

@@ -32,6 +32,7 @@ pub mod script_watcher;
 mod shadow;
 pub mod state_manager;
 pub mod status;
+pub mod torture;
 pub mod trader;
 pub mod venue;
 pub mod view;
