@@ -371,10 +371,13 @@ impl<S: Strategy> Ride<S> {
         known.sort();
         open.sort();
         assert_eq!(known, open, "{}", shown());
-        let Some(position) = position.filter(|_| !self.desk.watches()) else {
+        let Some(position) = position else {
             assert!(open.is_empty(), "{}", shown());
             return;
         };
+        if self.desk.watches() {
+            return;
+        }
         let is_being_sold = self.broker.open().iter().any(|order| !order.executed.is_zero());
         if is_being_sold || self.desk.is_moved_by(self.last) {
             return;
