@@ -324,8 +324,8 @@ impl<S: Strategy> Ride<S> {
 
     /// The market comes to a price; what rests is met first.
     pub fn market(&mut self, time: i64, price: f64, at_open: bool) {
-        self.broker.now = time;
-        self.broker.exchange.on_price(SYMBOL, decimal(price).unwrap(), at_open, time);
+        self.broker.now = self.broker.now.max(time);
+        self.broker.exchange.on_price(SYMBOL, decimal(price).unwrap(), at_open, self.broker.now);
         let news = self.broker.news();
         self.tell_news(&news);
     }
@@ -348,7 +348,7 @@ impl<S: Strategy> Ride<S> {
     }
 
     pub fn open(&mut self, time: i64, price: f64) {
-        self.broker.now = time;
+        self.broker.now = self.broker.now.max(time);
         self.broker.exchange.set_price(SYMBOL, decimal(price).unwrap());
         self.price(time, price, true);
         self.settle(false);
