@@ -11,6 +11,8 @@
 //! | L4 | [`backtest`], [`job`], [`data`], [`config`], [`report`] | engine + venue → result; files in, pages out |
 //! | L4 | [`optimize`], [`forward_test`] | many results: the best parameters, and what became of them |
 //! | L4 | [`rehearsal`] | candle files and wishes → a local exchange that can be started |
+//! | L4 | [`live`] | the trader: its pure desk, and the shell around it |
+//! | L4 | [`live`], [`saves`] | the trader that runs a script on an exchange; waiting for files to be saved |
 //! | L4 | [`doctor`] | whether this machine would trade |
 //! | L5 | [`cli`] | one file per verb |
 //!
@@ -38,5 +40,6 @@ pub mod model;
 pub mod optimize;
 pub mod rehearsal;
 pub mod report;
+pub mod saves;
 pub mod script;
 pub mod venues;

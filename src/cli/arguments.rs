@@ -9,7 +9,7 @@ use clap::Args;
 use std::path::{Path, PathBuf};
 
 /// Flags that say which candles to use.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, PartialEq, Args)]
 pub struct DataArguments {
     /// Candle file [default: the bundled data/1h/BTCUSDT_1h.csv]
     #[arg(long, value_name = "FILE")]
@@ -23,7 +23,7 @@ pub struct DataArguments {
 }
 
 /// Flags that say what to run on and how.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, PartialEq, Args)]
 pub struct JobArguments {
     #[command(flatten)]
     pub data: DataArguments,
@@ -65,7 +65,7 @@ pub struct JobArguments {
     pub config: Option<PathBuf>,
 }
 
-fn parse_assignment(text: &str) -> Result<(String, String), String> {
+pub fn parse_assignment(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.trim().is_empty() => {
             Ok((name.trim().to_owned(), value.trim().to_owned()))

@@ -167,17 +167,17 @@ pub fn exchange(arguments: &ExchangeArguments) -> Result<(), Failure> {
 
 /// Ctrl-C or a request to end.
 #[cfg(unix)]
-fn signals() -> std::io::Result<Signals> {
+pub(super) fn signals() -> std::io::Result<Signals> {
     use tokio::signal::unix::{SignalKind, signal};
     Ok(Signals(signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?))
 }
 
 #[cfg(unix)]
-struct Signals(tokio::signal::unix::Signal, tokio::signal::unix::Signal);
+pub(super) struct Signals(tokio::signal::unix::Signal, tokio::signal::unix::Signal);
 
 #[cfg(unix)]
 impl Signals {
-    async fn recv(&mut self) {
+    pub(super) async fn recv(&mut self) {
         tokio::select! {
             _ = self.0.recv() => {}
             _ = self.1.recv() => {}
@@ -186,16 +186,16 @@ impl Signals {
 }
 
 #[cfg(not(unix))]
-fn signals() -> std::io::Result<Signals> {
+pub(super) fn signals() -> std::io::Result<Signals> {
     Ok(Signals)
 }
 
 #[cfg(not(unix))]
-struct Signals;
+pub(super) struct Signals;
 
 #[cfg(not(unix))]
 impl Signals {
-    async fn recv(&mut self) {
+    pub(super) async fn recv(&mut self) {
         // Where it cannot be awaited, the process is ended from outside.
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;

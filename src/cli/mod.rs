@@ -2,6 +2,7 @@
 
 mod api;
 mod arguments;
+mod bots;
 mod check;
 mod doctor;
 mod exchange;
@@ -10,15 +11,25 @@ mod forward_test;
 mod new;
 mod optimize;
 mod outputs;
+mod replay;
 mod run;
 mod series;
+mod status;
+mod trade;
 mod verify;
 mod watch;
+mod why;
 
+use crate::config::LogLevel;
 use crate::job::JobError;
 use clap::{Parser, Subcommand};
 use std::io::IsTerminal;
 use std::process::ExitCode;
+use std::sync::OnceLock;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::reload;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// What the process ends with. Documented in README.md; scripts may rely on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,10 +145,18 @@ enum Verb {
     Verify(verify::VerifyArguments),
     /// Print what scripts can use, and write strategies/api.d.rhai
     Api(api::ApiArguments),
+    /// Trade a script: on an exchange of its own, on paper, on the test network, or live
+    Trade(Box<trade::TradeArguments>),
+    /// Run a session again from its journal, and say whether it comes out the same
+    Replay(replay::ReplayArguments),
     /// Run an exchange on this machine: candles replayed over Binance's protocol, with play money
     Exchange(Box<exchange::ExchangeArguments>),
     /// Would this machine trade? Network, clock, key, symbol, money, disk, config, scripts: a line each
     Doctor(Box<doctor::DoctorArguments>),
+    /// What a trader does, or did: position, orders, risk, script, from its files alone
+    Status(status::StatusArguments),
+    /// Why a signal became a trade or did not, in a session or a backtest
+    Why(Box<why::WhyArguments>),
     /// Download candles, or read the exchange's dumps, into candle files
     Fetch(fetch::FetchArguments),
     /// Write indicators as columns of a CSV file
@@ -162,6 +181,22 @@ fn complain(message: &str) {
     let _ = writeln!(std::io::stderr(), "{message}");
 }
 
+/// Sets how much is said.
+static LOG_LEVEL: OnceLock<Box<dyn Fn(Option<LevelFilter>) + Send + Sync>> = OnceLock::new();
+
+/// How much is said from now on; `None`: as at the start.
+fn set_log_level(level: Option<LogLevel>) {
+    let level = level.map(|level| match level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+    });
+    if let Some(set) = LOG_LEVEL.get() {
+        set(level);
+    }
+}
+
 /// Parses the arguments of the process, runs the verb, prints what went wrong.
 fn arguments_to_exit() -> ExitCode {
     let arguments = match Arguments::try_parse() {
@@ -173,14 +208,19 @@ fn arguments_to_exit() -> ExitCode {
             return ExitCode::from(code as u8);
         }
     };
-    let level = if arguments.verbose { tracing::Level::INFO } else { tracing::Level::WARN };
-    tracing_subscriber::fmt()
-        .with_max_level(level)
+    let started = if arguments.verbose { tracing::Level::INFO } else { tracing::Level::WARN };
+    let (filter, handle) = reload::Layer::new(LevelFilter::from_level(started));
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_target(false)
         .without_time()
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
+        .with_ansi(std::io::stderr().is_terminal());
+    tracing_subscriber::registry().with(lines.with_filter(filter)).init();
+    let set = move |level: Option<LevelFilter>| {
+        // It fails only when nobody logs any more.
+        let _ = handle.modify(|filter| *filter = level.unwrap_or(LevelFilter::from_level(started)));
+    };
+    let _ = LOG_LEVEL.set(Box::new(set));
     let result = match arguments.verb {
         Verb::Run(arguments) => run::run(&arguments),
         Verb::Check(arguments) => check::check(&arguments),
@@ -189,8 +229,12 @@ fn arguments_to_exit() -> ExitCode {
         Verb::ForwardTest(arguments) => forward_test::forward_test(&arguments),
         Verb::Verify(arguments) => verify::verify(&arguments),
         Verb::Api(arguments) => api::api(&arguments),
+        Verb::Trade(arguments) => trade::trade(&arguments),
+        Verb::Replay(arguments) => replay::replay(&arguments),
         Verb::Exchange(arguments) => exchange::exchange(&arguments),
         Verb::Doctor(arguments) => doctor::doctor(&arguments),
+        Verb::Status(arguments) => status::status(&arguments),
+        Verb::Why(arguments) => why::why(&arguments),
         Verb::Fetch(arguments) => fetch::fetch(&arguments),
         Verb::Series(arguments) => series::series(&arguments),
     };

@@ -2,8 +2,10 @@
 
 use super::raw::{RawBacktest, RawInstrument, load_parameters};
 use crate::engine::{Costs, Settings};
+use crate::model::money::plain;
 use crate::model::{Instrument, Interval, Size, parse_iso};
-use crate::script::{ParameterError, Parameters, Value as ParameterValue, Written};
+use crate::script::suggest::nearest;
+use crate::script::{Kind, ParameterError, Parameters, Value as ParameterValue, Written};
 use rust_decimal::Decimal;
 use serde_yaml::{Mapping, Value};
 use std::path::{Path, PathBuf};
@@ -36,11 +38,11 @@ impl ConfigError {
     pub(super) fn yaml(path: &Path, error: &serde_yaml::Error) -> Self {
         let text = error.to_string();
         let Some(location) = error.location() else {
-            return ConfigError::new(path.display().to_string(), text);
+            return ConfigError::new(path.display().to_string(), in_plain_words(&text));
         };
         let place = format!("{}:{}:{}", path.display(), location.line(), location.column());
         let message = text.split(" at line ").next().unwrap_or(&text);
-        ConfigError::new(place, in_plain_words(message))
+        ConfigError::new(place, in_plain_words(&with_suggestion(message)))
     }
 
     pub(super) fn shape(path: &Path, message: &str) -> Self {
@@ -48,24 +50,48 @@ impl ConfigError {
     }
 }
 
+/// Adds to an unknown key the one that was probably meant.
+fn with_suggestion(message: &str) -> String {
+    let meant = || {
+        let (before, keys) = message.split_once(", expected one of ")?;
+        let (_, written) = before.split_once("unknown field ")?;
+        let meant = nearest(written.trim_matches('`'), keys.split(", ").map(|key| key.trim_matches('`')))?;
+        Some(format!("{before}: did you mean `{meant}`? The keys are {keys}"))
+    };
+    meant().unwrap_or_else(|| message.to_owned())
+}
+
 /// What the YAML reader says, in the words of someone who writes a file and not a program.
 fn in_plain_words(message: &str) -> String {
     let words = [
         ("expected f64", "a number is needed"),
+        ("expected i64", "a whole number is needed"),
         ("expected a boolean", "true or false is needed"),
         ("expected a string", "a text is needed"),
         ("expected struct RawBacktest", "a map is needed, a `name: value` line per setting"),
+        ("expected struct RawRuntime", "a map is needed, a `name: value` line per setting"),
+        ("expected struct RawNotifications", "a map is needed, a `name: value` line per setting"),
+        ("expected a YAML mapping", "a map is needed, a `name: value` line each"),
+        ("expected a sequence", "a list is needed, such as [a, b]"),
         ("expected struct RawInstrument", "a map is needed, such as { step_size: 0.001 }"),
         ("invalid type: string", "this is the text"),
         ("invalid type: floating point", "this is the number"),
         ("invalid type: integer", "this is the number"),
+        ("invalid value: integer", "this is the number"),
         ("invalid type: boolean", "this is"),
         ("invalid type: sequence", "this is a list"),
         ("invalid type: map", "this is a map"),
         ("duplicate field", "there twice: the key"),
         ("duplicate entry with key", "there twice: the key"),
+        (" as u128, expected any YAML value", ", which is too large"),
+        (", while scanning for the next token", ""),
+        ("found unexpected end of stream", "a text in quotes has no end"),
         ("unknown field", "there is no key"),
         (", expected one of", "; the keys are"),
+        (
+            "deserializing from YAML containing more than one document is not supported",
+            "`---` begins a second document: one is needed",
+        ),
         (
             "found character that cannot start any token",
             "this cannot start a value (if it is a tab: YAML is indented with spaces)",
@@ -75,7 +101,7 @@ fn in_plain_words(message: &str) -> String {
 }
 
 /// Where a key stands in a YAML text, as `file:line:column`.
-fn place_of(path: &Path, text: &str, key: &str) -> String {
+pub(super) fn place_of(path: &Path, text: &str, key: &str) -> String {
     place_in(path, text, &[key])
 }
 
@@ -231,11 +257,11 @@ impl BacktestRunConfig {
 
         let mut written = Vec::new();
         if let Some(params) = &raw.params {
-            collect(params, path, text, &mut written)?;
+            collect(params, path, text, &["params"], &mut written)?;
         }
         if let Some(path) = &overrides.params {
             let (map, text) = load_parameters(path)?;
-            collect(&map, path, &text, &mut written)?;
+            collect(&map, path, &text, &[], &mut written)?;
         }
         for (name, value) in &overrides.set {
             written.push((name.clone(), Written::Text(value.clone()), format!("--set {name}={value}")));
@@ -257,18 +283,49 @@ impl BacktestRunConfig {
     /// Lays the written values over a script's defaults.
     pub fn apply(&self, parameters: &mut Parameters) -> Result<(), ConfigError> {
         for (name, written, place) in &self.written {
-            parameters.set(name, written).map_err(|error| {
-                let remedy = match error {
-                    ParameterError::Unknown { closest: None, .. } => {
-                        "; `mista check SCRIPT` lists the parameters"
-                    }
-                    _ => "",
-                };
-                ConfigError::new(place.clone(), format!("{error}{remedy}"))
-            })?;
+            lay(parameters, name, written, place)?;
         }
         Ok(())
     }
+}
+
+/// Takes a written value into `parameters`, or says where it stands, and what to do.
+pub(super) fn lay(
+    parameters: &mut Parameters,
+    name: &str,
+    written: &Written,
+    place: &str,
+) -> Result<(), ConfigError> {
+    parameters.set(name, written).map_err(|error| {
+        let remedy = match &error {
+            ParameterError::Unknown { closest: None, .. } => {
+                "; `mista check SCRIPT` lists the parameters".to_owned()
+            }
+            ParameterError::Unknown { .. } => String::new(),
+            ParameterError::Value { kind, .. } => {
+                meant(kind, written).map(|meant| format!("; did you mean {meant}?")).unwrap_or_default()
+            }
+        };
+        ConfigError::new(place, format!("{error}{remedy}"))
+    })
+}
+
+/// What was probably meant where a fraction is wanted: 2 or "2%" for 0.02, a loss below 0 for the same above it.
+fn meant(kind: &Kind, written: &Written) -> Option<String> {
+    let Kind::Fraction { below } = kind else { return None };
+    let (text, is_percent) = match written {
+        Written::Null => return None,
+        Written::Text(text) | Written::Value(ParameterValue::Text(text)) => {
+            let text = text.trim();
+            text.strip_suffix('%').map_or((text.to_owned(), false), |text| (text.trim().to_owned(), true))
+        }
+        Written::Value(value) => (value.to_string(), false),
+    };
+    let exact = Decimal::from_str(&text).ok().filter(|exact| !exact.is_zero())?;
+    let (size, below) = (exact.abs(), Decimal::try_from(*below).unwrap_or(Decimal::MAX));
+    let is_percent = is_percent || size >= below;
+    let value = if is_percent { size.checked_div(Decimal::ONE_HUNDRED)? } else { size };
+    (value < below).then(|| plain(value))
 }
 
 /// The numbers a setting takes.
@@ -304,10 +361,12 @@ fn short(value: f64) -> String {
     if value.abs() < 1e15 { value.to_string() } else { format!("{value:e}") }
 }
 
-fn collect(
+/// Parameters as written, with where they stand: below the keys `within`.
+pub(super) fn collect(
     map: &Mapping,
     path: &Path,
     text: &str,
+    within: &[&str],
     written: &mut Vec<(String, Written, String)>,
 ) -> Result<(), ConfigError> {
     for (key, value) in map {
@@ -315,24 +374,26 @@ fn collect(
             let message = "every parameter's name must be a text";
             return Err(ConfigError::new(path.display().to_string(), message));
         };
-        let place = place_of(path, text, name);
-        let value = match value {
-            Value::Null => Written::Null,
-            Value::Bool(value) => Written::Value(ParameterValue::Bool(*value)),
-            Value::Number(number) => match (number.as_i64(), number.as_f64()) {
-                (Some(value), _) => Written::Value(ParameterValue::Int(value)),
-                (None, Some(value)) => Written::Value(ParameterValue::Float(value)),
-                _ => return Err(ConfigError::new(place, format!("`{name}`: {number} is too large"))),
-            },
-            Value::String(text) => Written::Value(ParameterValue::Text(text.clone())),
-            _ => {
-                let message = format!("`{name}` takes one value, not a list or a map");
-                return Err(ConfigError::new(place, message));
-            }
-        };
+        let place = place_in(path, text, &[within, &[name]].concat());
+        let value = single(name, value).map_err(|message| ConfigError::new(&*place, message))?;
         written.push((name.clone(), value, place));
     }
     Ok(())
+}
+
+/// A parameter's value as written: one, or nothing.
+pub(super) fn single(name: &str, value: &Value) -> Result<Written, String> {
+    match value {
+        Value::Null => Ok(Written::Null),
+        Value::Bool(value) => Ok(Written::Value(ParameterValue::Bool(*value))),
+        Value::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(value), _) => Ok(Written::Value(ParameterValue::Int(value))),
+            (None, Some(value)) => Ok(Written::Value(ParameterValue::Float(value))),
+            _ => Err(format!("`{name}`: {number} is too large")),
+        },
+        Value::String(text) => Ok(Written::Value(ParameterValue::Text(text.clone()))),
+        _ => Err(format!("`{name}` takes one value, not a list or a map")),
+    }
 }
 
 fn instrument(raw: &RawInstrument, at: &dyn Fn(&str) -> String) -> Result<Instrument, ConfigError> {

@@ -1,7 +1,9 @@
 //! Looks at what is on this machine: folders, configuration, scripts, candles. Leaves nothing behind.
 
 use super::{Check, judge};
-use crate::config::{BacktestRunConfig, ConfigError, GridFile, Overrides, check_yaml};
+use crate::config::{
+    BacktestRunConfig, ConfigError, GridFile, Notifications, Overrides, check_runtime, check_yaml,
+};
 use crate::data::{LoadOptions, load, symbol_of};
 use crate::script::Script;
 use std::ffi::OsStr;
@@ -114,6 +116,8 @@ fn config_file(path: &Path) -> Result<Option<Check>, ConfigError> {
             }
             Ok(None)
         }
+        "runtime_config.yaml" => check_runtime(path).map(|()| None),
+        "notifications.yaml" => Notifications::load(path).map(|_| None),
         _ => check_yaml(path).map(|()| None),
     }
 }

@@ -4,12 +4,15 @@
 //! - [`Market`]: candle files as loaded, shared by all who run on them.
 //! - [`Setup`]: a market with the settings of a run on it. No script yet, so threads can share it.
 //! - [`Job`]: a setup with a script in force, ready to run.
+//! - [`Proof`]: that a script does not look ahead.
 //! - [`Recipe`]: the same as data, to be written down and run again; [`RunResult`]: what came of a run.
 
+mod proof;
 mod recipe;
 mod result;
 mod verify;
 
+pub use proof::{Proof, Verdict};
 pub use recipe::{Recipe, RecipeError};
 pub use result::{DIGITS, PageOptions, RunResult, parameter_rows, provenance, sha256};
 

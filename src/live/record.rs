@@ -4,7 +4,7 @@
 use super::desk::DeskSettings;
 use crate::engine::{Levels, RiskState, Settings};
 use crate::model::{Candle, Direction, ExitReason, Refusal, Side, Size, Trade, Veto};
-use crate::script::Value;
+use crate::script::{Texts, Value};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -178,14 +178,13 @@ pub struct Session {
     pub desk: DeskSettings,
 }
 
-/// A script, as it was in force. Its texts are kept beside the journal, in a folder named by the hash.
+/// A script, as it was in force.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ScriptText {
     pub generation: u64,
-    /// As it was named.
-    pub path: String,
     /// Of the script and what it imports.
     pub sha256: String,
+    pub texts: Texts,
     /// The script's own, and the base parameters and limits that are not at their defaults.
     pub parameters: Vec<(String, Value)>,
     /// How its decisions over the last candles differ from those of the one before.

@@ -1,8 +1,8 @@
 //! The trades and the equity curve as CSV. Times in UTC milliseconds, money as booked.
 
-use super::ledger::Ledger;
+use super::ledger::{Booked, Ledger};
 use crate::model::money::{plain, plain_f64};
-use crate::model::{Direction, EquityPoint};
+use crate::model::{Direction, EquityPoint, Trade};
 use std::io;
 
 pub const TRADE_COLUMNS: [&str; 14] = [
@@ -35,25 +35,29 @@ pub fn write_trades(out: impl io::Write, ledger: &Ledger) -> io::Result<()> {
     let mut csv = ::csv::Writer::from_writer(out);
     csv.write_record(TRADE_COLUMNS)?;
     for entry in &ledger.entries {
-        let (trade, booked) = (entry.trade, &entry.booked);
-        csv.write_record([
-            trade.entry_time.to_string().as_str(),
-            &trade.exit_time.to_string(),
-            direction_name(trade.direction),
-            &plain(booked.quantity),
-            &plain(booked.entry_price),
-            &plain(booked.exit_price),
-            &plain(booked.pnl),
-            &plain(booked.pnl_pct),
-            &plain(booked.commission),
-            trade.entry_reason.name(),
-            trade.exit_reason.name(),
-            &trade.candles_held.to_string(),
-            &trade.entry_note,
-            &trade.exit_note,
-        ])?;
+        csv.write_record(trade_row(entry.trade, &entry.booked))?;
     }
     csv.flush()
+}
+
+/// A trade in the order of [`TRADE_COLUMNS`].
+pub fn trade_row(trade: &Trade, booked: &Booked) -> [String; TRADE_COLUMNS.len()] {
+    [
+        trade.entry_time.to_string(),
+        trade.exit_time.to_string(),
+        direction_name(trade.direction).to_owned(),
+        plain(booked.quantity),
+        plain(booked.entry_price),
+        plain(booked.exit_price),
+        plain(booked.pnl),
+        plain(booked.pnl_pct),
+        plain(booked.commission),
+        trade.entry_reason.name().to_owned(),
+        trade.exit_reason.name().to_owned(),
+        trade.candles_held.to_string(),
+        trade.entry_note.to_string(),
+        trade.exit_note.to_string(),
+    ]
 }
 
 /// One row per close.
@@ -73,7 +77,7 @@ mod tests {
     use super::*;
     use crate::backtest::Outcome;
     use crate::engine::Counts;
-    use crate::model::{EntryReason, ExitReason, Trade};
+    use crate::model::{EntryReason, ExitReason};
 
     #[test]
     fn trades_are_written_as_booked_and_notes_are_quoted() {

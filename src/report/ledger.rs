@@ -30,6 +30,23 @@ pub struct Booked {
     pub balance: Decimal,
 }
 
+impl Booked {
+    /// A trade by its own figures, where what was charged is known better than by a rate: on an exchange. No cash
+    /// came before it.
+    pub fn as_traded(trade: &Trade) -> Result<Booked, MoneyError> {
+        let pnl = decimal(trade.pnl)?;
+        Ok(Booked {
+            quantity: decimal(trade.quantity)?,
+            entry_price: decimal(trade.entry_price)?,
+            exit_price: decimal(trade.exit_price)?,
+            pnl,
+            pnl_pct: decimal(trade.pnl_pct)?,
+            commission: decimal(trade.commission)?,
+            balance: pnl,
+        })
+    }
+}
+
 /// Cash and the rate at which fills are charged: books one trade after the other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Book {

@@ -10,7 +10,7 @@ use rhai::packages::{
 };
 use rhai::{AST, Engine, EvalAltResult, Module, OptimizationLevel, Position, Scope, Shared};
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
@@ -64,12 +64,22 @@ pub(super) fn sandbox() -> Engine {
     engine
 }
 
-/// Files a script imported, by path, with their texts.
-pub(super) type Imports = Rc<RefCell<BTreeMap<PathBuf, String>>>;
+/// What a script imported.
+#[derive(Default)]
+pub(super) struct Imported {
+    /// Files by path, with their texts.
+    pub texts: BTreeMap<PathBuf, String>,
+    /// Files that it asked for, whether they are there or not.
+    pub asked: BTreeSet<PathBuf>,
+}
+
+pub(super) type Imports = Rc<RefCell<Imported>>;
 
 /// Resolves imports below one folder, and nowhere else.
 pub(super) struct FolderModules {
     folder: PathBuf,
+    /// Texts by their paths below the folder, instead of what is in it.
+    kept: Option<BTreeMap<PathBuf, String>>,
     loaded: Imports,
     modules: RefCell<BTreeMap<PathBuf, SharedModule>>,
     /// Files being read: one that comes up again imports itself.
@@ -77,9 +87,10 @@ pub(super) struct FolderModules {
 }
 
 impl FolderModules {
-    pub fn new(folder: &Path, loaded: Imports) -> Self {
+    pub fn new(folder: &Path, kept: Option<BTreeMap<PathBuf, String>>, loaded: Imports) -> Self {
         FolderModules {
             folder: folder.to_owned(),
+            kept,
             loaded,
             modules: RefCell::default(),
             loading: RefCell::default(),
@@ -107,6 +118,37 @@ impl FolderModules {
         if let Some(module) = self.modules.borrow().get(&file) {
             return Ok(module.clone());
         }
+        self.loaded.borrow_mut().asked.insert(file.clone());
+        let (real, text) = match &self.kept {
+            Some(kept) => {
+                let text = kept.get(&relative.with_extension("rhai")).cloned();
+                (file.clone(), text.ok_or_else(|| outside(&format!("there is no file {}", file.display())))?)
+            }
+            None => self.read(&file, &outside)?,
+        };
+        if self.loading.borrow().contains(&real) {
+            return Err(outside("it imports itself, directly or through another file"));
+        }
+        let in_module = |error: Box<EvalAltResult>| {
+            Box::new(EvalAltResult::ErrorInModule(file.display().to_string(), error, pos))
+        };
+        self.loaded.borrow_mut().texts.insert(file.clone(), text.clone());
+        let mut ast: AST = engine.compile(&text).map_err(|error| in_module(Box::new(error.into())))?;
+        ast.set_source(file.display().to_string());
+        self.loading.borrow_mut().push(real);
+        let module = Module::eval_ast_as_new(Scope::new(), &ast, engine);
+        self.loading.borrow_mut().pop();
+        let module: SharedModule = Shared::new(module.map_err(in_module)?);
+        self.modules.borrow_mut().insert(file, module.clone());
+        Ok(module)
+    }
+
+    /// A file of the folder: where it really is, and its text.
+    fn read(
+        &self,
+        file: &Path,
+        outside: &impl Fn(&str) -> Box<EvalAltResult>,
+    ) -> Result<(PathBuf, String), Box<EvalAltResult>> {
         // A link could lead outside, whatever the path says.
         let real = file.canonicalize().map_err(|error| match error.kind() {
             ErrorKind::NotFound => outside(&format!("there is no file {}", file.display())),
@@ -118,21 +160,7 @@ impl FolderModules {
         }
         let text = std::fs::read_to_string(&real)
             .map_err(|error| outside(&format!("cannot read {}: {error}", file.display())))?;
-        if self.loading.borrow().contains(&real) {
-            return Err(outside("it imports itself, directly or through another file"));
-        }
-        let in_module = |error: Box<EvalAltResult>| {
-            Box::new(EvalAltResult::ErrorInModule(file.display().to_string(), error, pos))
-        };
-        self.loaded.borrow_mut().insert(file.clone(), text.clone());
-        let mut ast: AST = engine.compile(&text).map_err(|error| in_module(Box::new(error.into())))?;
-        ast.set_source(file.display().to_string());
-        self.loading.borrow_mut().push(real);
-        let module = Module::eval_ast_as_new(Scope::new(), &ast, engine);
-        self.loading.borrow_mut().pop();
-        let module: SharedModule = Shared::new(module.map_err(in_module)?);
-        self.modules.borrow_mut().insert(file, module.clone());
-        Ok(module)
+        Ok((real, text))
     }
 }
 

@@ -25,6 +25,7 @@ mod source;
 mod state;
 mod strategy;
 pub(crate) mod suggest;
+mod texts;
 
 pub use api::{Gives, Item, Place};
 pub use check::ScriptError;
@@ -37,3 +38,4 @@ pub use parameters::{
 };
 pub use script::{DeclaredAs, Script};
 pub use state::Slot;
+pub use texts::{SlotsError, Texts};

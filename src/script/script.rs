@@ -8,11 +8,12 @@ use super::interpreter::{Handler, Interpreter};
 use super::lint::{self, Declaration};
 use super::parameters::{Kind, Origin, Parameter, Parameters, Value, Written, base_parameters};
 use super::state::{Entry, Phase, Slot, State};
+use super::texts::{SlotsError, Texts};
 use crate::engine::{ColumnCache, DataHandler, Rules};
 use crate::indicators::{Source, Spec};
 use rhai::{Dynamic, EvalAltResult, Map};
-use sha2::{Digest, Sha256};
 use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -22,6 +23,8 @@ pub struct Script {
     name: String,
     pub(super) path: String,
     source: String,
+    /// What imports are relative to.
+    folder: PathBuf,
     imports: Imports,
     pub(super) interpreter: Interpreter,
     items: Vec<Item>,
@@ -42,6 +45,11 @@ pub struct Script {
 impl Script {
     /// Reads and checks a script file. Imports come from below its folder.
     pub fn load(path: &Path) -> Result<Script, ScriptError> {
+        Script::load_noting(path, &mut BTreeSet::new())
+    }
+
+    /// The same. `asked` gets the files that it tried to import, also where that or anything else failed.
+    pub fn load_noting(path: &Path, asked: &mut BTreeSet<PathBuf>) -> Result<Script, ScriptError> {
         let shown = path.display().to_string();
         if shown.ends_with(".d.rhai") {
             let why = "it describes the API for editors and is not a strategy";
@@ -50,16 +58,35 @@ impl Script {
         let source = std::fs::read_to_string(path)
             .map_err(|error| ScriptError::unread(&shown, &read_error(path, &error)))?;
         let folder = path.parent().map(Path::to_owned).unwrap_or_default();
-        Script::compile(&shown, &source, &folder)
+        let imports = Imports::default();
+        let script = Script::build(&shown, &source, &folder, None, imports.clone());
+        asked.extend(imports.borrow().asked.iter().cloned());
+        script
+    }
+
+    /// Checks a script whose texts were kept. Messages show the paths they were read from.
+    pub fn of(texts: &Texts) -> Result<Script, ScriptError> {
+        let folder = Path::new(&texts.path).parent().unwrap_or(Path::new(""));
+        let kept = Some(texts.imports.clone());
+        Script::build(&texts.path, &texts.source, folder, kept, Imports::default())
     }
 
     /// Checks a script that is already read. `path` is what messages show.
     pub fn compile(path: &str, source: &str, folder: &Path) -> Result<Script, ScriptError> {
+        Script::build(path, source, folder, None, Imports::default())
+    }
+
+    fn build(
+        path: &str,
+        source: &str,
+        folder: &Path,
+        kept: Option<BTreeMap<PathBuf, String>>,
+        imports: Imports,
+    ) -> Result<Script, ScriptError> {
         let source = source.strip_prefix('\u{feff}').unwrap_or(source);
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         let mut engine = sandbox();
-        let imports = Imports::default();
-        engine.set_module_resolver(FolderModules::new(folder, imports.clone()));
+        engine.set_module_resolver(FolderModules::new(folder, kept, imports.clone()));
         let state = Rc::new(State::new());
         let items = register(&mut engine, &state);
         let mut ast = engine.compile(source).map_err(|error| ScriptError::parse(&error, source, path))?;
@@ -77,6 +104,7 @@ impl Script {
             name: name.unwrap_or_default(),
             path: path.to_owned(),
             source: source.to_owned(),
+            folder: folder.to_owned(),
             imports,
             items,
             declared_parameters: Vec::new(),
@@ -324,17 +352,72 @@ impl Script {
 
     /// Of the script's text and everything it imports, in lower-case hex.
     pub fn sha256(&self) -> String {
-        let mut hash = Sha256::new();
-        hash.update(&self.source);
-        for (_, text) in self.imported() {
-            hash.update(text);
+        self.texts().sha256()
+    }
+
+    /// Its text and those it imports.
+    pub fn texts(&self) -> Texts {
+        let below = |path: PathBuf| path.strip_prefix(&self.folder).map(Path::to_owned).unwrap_or(path);
+        Texts {
+            path: self.path.clone(),
+            source: self.source.clone(),
+            imports: self.imported().into_iter().map(|(path, text)| (below(path), text)).collect(),
         }
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// The state slots with their values, in the order in which `init` declared them.
+    pub fn slots(&self) -> Vec<(String, Slot)> {
+        let (entries, slots) = (self.state.entries.borrow(), self.state.slots.borrow());
+        let of = |(name, entry): (&String, &Entry)| match entry {
+            Entry::Slot(slot) => slots.get(*slot).map(|value| (name.clone(), *value)),
+            _ => None,
+        };
+        self.names.iter().zip(entries.iter()).filter_map(of).collect()
+    }
+
+    /// Gives slots other values; those that are not named keep theirs. All or none.
+    pub fn set_slots(&mut self, values: &[(String, Slot)]) -> Result<(), SlotsError> {
+        let entries = self.state.entries.borrow();
+        let mut slots = self.state.slots.borrow().clone();
+        for (name, value) in values {
+            let index = self.names.iter().position(|known| known == name);
+            let entry = index.and_then(|index| entries.get(index));
+            let slot = match entry {
+                Some(Entry::Slot(slot)) => slots.get_mut(*slot),
+                _ => None,
+            };
+            let slot = slot.ok_or_else(|| SlotsError::Gone { name: name.clone() })?;
+            if !slot.is_like(*value) {
+                let (was, is) = (value.kind(), slot.kind());
+                return Err(SlotsError::Type { name: name.clone(), was, is });
+            }
+            *slot = *value;
+        }
+        *self.state.slots.borrow_mut() = slots;
+        Ok(())
+    }
+
+    /// An error at the place where `params` declares `name`, or at `params`.
+    pub fn parameter_error(&self, name: &str, text: &str) -> ScriptError {
+        self.error_at(&self.declarations.params, "params", name, text)
+    }
+
+    /// An error at the place where `init` declares `name`, or at `init`.
+    pub fn slot_error(&self, name: &str, text: &str) -> ScriptError {
+        self.error_at(&self.declarations.init, "init", name, text)
+    }
+
+    fn error_at(&self, declared: &[Declaration], function: &str, name: &str, text: &str) -> ScriptError {
+        if declared.iter().any(|declaration| declaration.name == name) {
+            ScriptError::declared(declared, name, self.sources(), &self.path, text)
+        } else {
+            ScriptError::function(function, self.sources(), &self.path, text)
+        }
     }
 
     /// Files the script imports, with their texts.
     pub fn imported(&self) -> Vec<(PathBuf, String)> {
-        self.imports.borrow().iter().map(|(path, text)| (path.clone(), text.clone())).collect()
+        self.imports.borrow().texts.iter().map(|(path, text)| (path.clone(), text.clone())).collect()
     }
 
     /// What scripts can use, as registered.
@@ -351,7 +434,7 @@ impl Script {
 /// The texts that messages point into: the script and what it imports.
 fn texts(path: &str, source: &str, imports: &Imports) -> Sources {
     let mut sources = Sources::one(path, source);
-    for (path, text) in imports.borrow().iter() {
+    for (path, text) in imports.borrow().texts.iter() {
         sources.insert(path.display().to_string(), text);
     }
     sources

@@ -8,6 +8,7 @@ use crate::engine::{Column, DataHandler, Intents, Moment, Protection, Standing};
 use crate::indicators::Spec;
 use crate::model::{Candles, Direction, Price};
 use rhai::Dynamic;
+use serde::{Deserialize, Serialize};
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
@@ -39,11 +40,55 @@ pub(super) enum Entry {
 }
 
 /// A state slot's value. Its type is fixed by `init`.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Slot {
     Int(i64),
+    #[serde(with = "any_float")]
     Float(f64),
     Bool(bool),
+}
+
+impl Slot {
+    /// Its type, in a script author's words.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Slot::Int(_) => "a whole number",
+            Slot::Float(_) => "a number",
+            Slot::Bool(_) => "true or false",
+        }
+    }
+
+    pub fn is_like(self, other: Slot) -> bool {
+        std::mem::discriminant(&self) == std::mem::discriminant(&other)
+    }
+}
+
+/// A float as a number, or as a text where JSON has no number for it.
+mod any_float {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        Number(f64),
+        Text(String),
+    }
+
+    pub fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        if value.is_finite() {
+            serializer.serialize_f64(*value)
+        } else {
+            serializer.serialize_str(&value.to_string())
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+        match Either::deserialize(deserializer)? {
+            Either::Number(value) => Ok(value),
+            Either::Text(text) => text.parse().map_err(serde::de::Error::custom),
+        }
+    }
 }
 
 /// The position as a script sees it.

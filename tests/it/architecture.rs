@@ -22,6 +22,7 @@ const LAYERS: [&[&str]; 6] = [
         "report",
         "doctor",
         "rehearsal",
+        "saves",
         "live",
     ],
     &["cli", "main", "lib"],

@@ -12,7 +12,7 @@ mod ears;
 mod orders;
 mod protect;
 
-pub use orders::{Phase, Role, Working};
+pub use orders::{Cancel as Cancelling, Phase, Role, Working, apply};
 
 use super::record::{
     Answered, ClosedTrade, Decision, LiveConfig, News, Record, RefusedAs, Request, ScriptText, Session,

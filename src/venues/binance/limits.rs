@@ -100,7 +100,7 @@ impl Limits {
 }
 
 /// What a `Retry-After` header says, in ms.
-pub(super) fn retry_after_ms(header: Option<&HeaderValue>) -> Option<i64> {
+pub(crate) fn retry_after_ms(header: Option<&HeaderValue>) -> Option<i64> {
     let seconds = header?.to_str().ok()?.trim().parse::<i64>().ok()?;
     Some(seconds.clamp(0, PAUSE_MOST_MS / 1000) * 1000)
 }

@@ -20,7 +20,7 @@ pub mod rest;
 pub mod sign;
 pub mod socket;
 pub mod streams;
-mod tls;
+pub mod tls;
 pub mod wire;
 pub mod ws_api;
 

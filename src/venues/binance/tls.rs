@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub struct TlsError(String);
 
 /// For addresses that are `encrypted`; for others, one that trusts nobody and needs nothing of the machine.
-pub(super) fn config(encrypted: bool) -> Result<ClientConfig, TlsError> {
+pub(crate) fn config(encrypted: bool) -> Result<ClientConfig, TlsError> {
     let fault = |error: rustls::Error| TlsError(error.to_string());
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();

@@ -40,7 +40,11 @@ fn session(settings: &Settings, protection: ProtectionMode) -> Session {
         interval: "1h".to_owned(),
         script: ScriptText {
             generation: 1,
-            path: "test.rhai".to_owned(),
+            texts: mista::script::Texts {
+                path: "test.rhai".to_owned(),
+                source: String::new(),
+                imports: Default::default(),
+            },
             sha256: String::new(),
             parameters: Vec::new(),
             difference: String::new(),

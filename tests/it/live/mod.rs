@@ -1,3 +1,8 @@
-//! The live trader, part by part.
+//! The live trader.
 
 mod desk;
+mod runtime_config;
+mod store;
+mod swap;
+mod trade_log;
+mod webhook;

@@ -1,0 +1,340 @@
+//! `mista trade`: a script on a venue.
+
+use super::arguments::parse_assignment;
+use super::{Exit, Failure, complain, print};
+use crate::config::{BacktestRunConfig, Notifications, Overrides, parse_date, parse_size};
+use crate::job::JobError;
+use crate::live::boundary;
+use crate::live::desk::{Desk, ProtectionMode};
+use crate::live::launch::{LaunchError, Plan, WARMUP, launch};
+use crate::live::message::Message;
+use crate::live::record::Record;
+use crate::live::trader::{TraderError, Watcher};
+use crate::live::venue::Venue;
+use crate::model::{Interval, Size, iso};
+use crate::rehearsal::{RehearsalOptions, Start};
+use crate::script::Script;
+use crate::venues::binance::endpoints::Endpoints;
+use crate::venues::binance::keys;
+use crate::venues::binance::sign::Credentials;
+use crate::venues::local::pace::Speed;
+use crate::venues::local::{Handle as ExchangeHandle, LocalExchange};
+use clap::Args;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct TradeArguments {
+    /// Strategy script
+    script: PathBuf,
+    /// Where to trade: paper, local, testnet, demo or live [default: testnet with a key, else an exchange of its own
+    /// on this machine]
+    #[arg(long)]
+    venue: Option<Venue>,
+    /// That orders may spend real money; needed for --venue live
+    #[arg(long)]
+    yes_real_money: bool,
+    /// What to trade
+    #[arg(long, default_value = "BTCUSDT")]
+    symbol: String,
+    /// Length of a candle [default: 1h, or that of --data]
+    #[arg(long, value_name = "INTERVAL")]
+    interval: Option<Interval>,
+    /// Parameter values, a `name: value` line each
+    #[arg(long, value_name = "FILE.yaml")]
+    params: Option<PathBuf>,
+    /// Set a parameter of the script, a base parameter or a risk limit; repeatable
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_assignment)]
+    set: Vec<(String, String)>,
+    /// Quote currency to begin with [default: what the account has free, 10000 on paper]
+    #[arg(long, value_name = "QUOTE", allow_negative_numbers = true)]
+    balance: Option<f64>,
+    /// Entry size: equity_pct=95, units=.., quote=.. or risk_pct=.. [default: equity_pct=95]
+    #[arg(long, value_name = "KIND=X", value_parser = parse_size)]
+    size: Option<Size>,
+    /// Where protective levels are: exchange or local
+    #[arg(long, default_value = "exchange", value_parser = parse_protection)]
+    protection: ProtectionMode,
+    /// Name of this trader; its files and orders carry it [default: the script and the symbol]
+    #[arg(long)]
+    bot: Option<String>,
+    /// Folder for journals and state
+    #[arg(long, value_name = "FOLDER", default_value = "results/state")]
+    state: PathBuf,
+    /// Folder for the trades, as CSV
+    #[arg(long, value_name = "FOLDER", default_value = "results/live_trades")]
+    trades: PathBuf,
+    /// File with the key, readable by its owner only [default: from the environment]
+    #[arg(long, value_name = "FILE")]
+    keys: Option<PathBuf>,
+    /// Address of the REST interface
+    #[arg(long, value_name = "URL")]
+    rest: Option<String>,
+    /// Address of the market streams
+    #[arg(long, value_name = "URL")]
+    streams: Option<String>,
+    /// Address of the WebSocket API
+    #[arg(long, value_name = "URL")]
+    ws_api: Option<String>,
+    /// Candles of the exchange of its own [default: the bundled ones]
+    #[arg(long, value_name = "FILE", help_heading = "The exchange of its own")]
+    data: Option<PathBuf>,
+    /// Seconds of the market in a second, or max: as fast as the trader keeps up, and never faster
+    #[arg(long, default_value = "max", help_heading = "The exchange of its own")]
+    speed: Speed,
+    /// Where its market begins; candles before it warm the indicators [default: after 4/5 of them]
+    #[arg(long, value_name = "DATE", value_parser = parse_date, help_heading = "The exchange of its own")]
+    start: Option<i64>,
+    /// Where its market ends (exclusive) [default: with the candles]
+    #[arg(long, value_name = "DATE", value_parser = parse_date, help_heading = "The exchange of its own")]
+    end: Option<i64>,
+    /// Let things go wrong there, the same for the same seed
+    #[arg(long, value_name = "SEED", help_heading = "The exchange of its own")]
+    chaos: Option<u64>,
+    /// Move the market of a local exchange by hand, as fast as the trader keeps up
+    #[arg(long)]
+    lead: bool,
+    /// What may be changed while it runs; need not be there
+    #[arg(long, value_name = "FILE.yaml", default_value = "config/runtime_config.yaml")]
+    runtime_config: PathBuf,
+    /// Whom to tell; need not be there
+    #[arg(long, value_name = "FILE.yaml", default_value = "config/notifications.yaml")]
+    notifications: PathBuf,
+    /// Sell what is held when the trader is stopped
+    #[arg(long)]
+    flatten: bool,
+    /// Plain lines instead of the terminal view
+    #[arg(long)]
+    plain: bool,
+    #[arg(long, hide = true)]
+    die_at: Option<u64>,
+}
+
+const EXAMPLES: &str = "Examples:
+  mista trade strategies/breakout.rhai                          no key, no network: an exchange of its own
+  mista trade strategies/breakout.rhai --speed 3600             the same, a 1h candle a second
+  mista trade strategies/breakout.rhai --venue paper            real prices, simulated fills
+  mista trade strategies/breakout.rhai --venue testnet --keys testnet.key
+  mista trade strategies/breakout.rhai --venue live --yes-real-money --keys live.key --balance 500";
+
+fn parse_protection(text: &str) -> Result<ProtectionMode, String> {
+    match text {
+        "exchange" => Ok(ProtectionMode::Exchange),
+        "local" => Ok(ProtectionMode::Local),
+        _ => Err("write exchange or local".to_owned()),
+    }
+}
+
+/// Of the accounts that every local exchange has.
+const LOCAL_KEY: (&str, &str) = ("stubkey", "stubsecret");
+
+pub fn trade(arguments: &TradeArguments) -> Result<(), Failure> {
+    let usage = |text: String| Failure::new(Exit::Usage, text);
+    let script = Script::load(&arguments.script)?;
+    let overrides = Overrides {
+        symbol: Some(arguments.symbol.clone()),
+        balance: arguments.balance,
+        size: arguments.size,
+        params: arguments.params.clone(),
+        set: arguments.set.clone(),
+        ..Overrides::default()
+    };
+    let config = BacktestRunConfig::load(None, &overrides).map_err(JobError::Config)?;
+    let mut script = script;
+    let mut parameters = script.parameters();
+    config.apply(&mut parameters).map_err(JobError::Config)?;
+    script.prepare(&parameters)?;
+    let settings = crate::engine::Settings {
+        rules: parameters.rules(&arguments.symbol),
+        limits: parameters.limits(),
+        ..config.settings.clone()
+    };
+    let notifications = match arguments.notifications.exists() {
+        true => Notifications::load(&arguments.notifications).map_err(JobError::Config)?,
+        false => None,
+    };
+    let (venue, credentials) = venue_and_key(arguments)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Exit::Failed, format!("cannot start: {error}")))?;
+    let overridden = arguments.rest.is_some() || arguments.streams.is_some() || arguments.ws_api.is_some();
+    let mut endpoints = venue
+        .preset()
+        .endpoints()
+        .replaced(arguments.rest.as_deref(), arguments.streams.as_deref(), arguments.ws_api.as_deref())
+        .map_err(|error| usage(error.to_string()))?;
+    let mut interval = arguments.interval.map(|interval| interval.to_string());
+    let mut is_led = arguments.lead;
+    let mut exchange = None;
+    if venue == Venue::Local && !overridden {
+        is_led = arguments.speed == Speed::Max && arguments.chaos.is_none();
+        let (own, own_interval) = runtime.block_on(own_exchange(arguments, is_led))?;
+        endpoints = at(own.address());
+        interval = interval.or(Some(own_interval));
+        exchange = Some(own);
+    }
+    let bot = match &arguments.bot {
+        Some(bot) => bot.clone(),
+        None => {
+            let name: String = format!("{}-{}", script.name(), arguments.symbol.to_lowercase());
+            name.chars()
+                .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' })
+                .take(24)
+                .collect()
+        }
+    };
+    boundary::arm(arguments.die_at.unwrap_or(0));
+    let plan = Plan {
+        bot,
+        venue,
+        endpoints,
+        credentials,
+        symbol: arguments.symbol.clone(),
+        interval: interval.unwrap_or_else(|| "1h".to_owned()),
+        script,
+        parameters,
+        settings,
+        balance: arguments.balance,
+        protection: arguments.protection,
+        state_folder: arguments.state.clone(),
+        trades_folder: arguments.trades.clone(),
+        is_led,
+        runtime_config: arguments.runtime_config.clone(),
+        notifications,
+        set_log_level: Box::new(super::set_log_level),
+        swaps: true,
+        warmup: if venue == Venue::Local { usize::MAX } else { WARMUP },
+    };
+    let (outbox, inbox) = channel();
+    let flatten = arguments.flatten;
+    let stopper = outbox.clone();
+    runtime.spawn(async move {
+        if let Ok(mut signals) = super::exchange::signals() {
+            loop {
+                signals.recv().await;
+                if stopper.send(Message::Stop { flatten }).is_err() {
+                    return;
+                }
+            }
+        }
+    });
+    let result = launch(plan, runtime.handle(), (outbox, inbox), Box::new(Plain));
+    if let Some(exchange) = exchange {
+        runtime.block_on(exchange.shutdown());
+    }
+    let farewell = result.map_err(failure)?;
+    runtime.shutdown_background();
+    let why = if farewell.market_ended { "The market has no more candles. " } else { "Stopped. " };
+    print(&format!("{why}{}\n", farewell.open))
+}
+
+fn failure(error: LaunchError) -> Failure {
+    let exit = match &error {
+        LaunchError::Refused(_) => Exit::Usage,
+        LaunchError::Trader(TraderError::Fatal(_)) => Exit::Failed,
+        _ => Exit::Failed,
+    };
+    Failure::new(exit, error.to_string())
+}
+
+fn venue_and_key(arguments: &TradeArguments) -> Result<(Venue, Option<Arc<Credentials>>), Failure> {
+    let usage = |text: String| Failure::new(Exit::Usage, text);
+    let given = match &arguments.keys {
+        Some(path) => Some(keys::from_file(path)),
+        None => keys::from_environment().transpose(),
+    };
+    let given = given.transpose().map_err(|error| usage(error.to_string()))?;
+    let usual = if given.is_some() { Venue::Testnet } else { Venue::Local };
+    let venue = arguments.venue.unwrap_or(usual);
+    if venue == Venue::Live && !arguments.yes_real_money {
+        return Err(usage(
+            "--venue live spends real money: say --yes-real-money too, if that is what you want".to_owned(),
+        ));
+    }
+    let credentials = match (venue, given) {
+        (Venue::Paper, _) => None,
+        (_, Some(credentials)) => Some(credentials),
+        (Venue::Local, None) => {
+            Some(Credentials::hmac(LOCAL_KEY.0, LOCAL_KEY.1).map_err(|error| usage(error.to_string()))?)
+        }
+        (_, None) => {
+            return Err(usage(format!(
+                "--venue {venue} needs a key: set {} and {}, or name a file with --keys",
+                keys::API_KEY,
+                keys::API_SECRET
+            )));
+        }
+    };
+    Ok((venue, credentials.map(Arc::new)))
+}
+
+fn at(address: SocketAddr) -> Endpoints {
+    Endpoints {
+        rest: format!("http://{address}"),
+        streams: format!("ws://{address}"),
+        ws_api: Some(format!("ws://{address}/ws-api/v3")),
+    }
+}
+
+/// An exchange in this process, over candles of a file.
+async fn own_exchange(arguments: &TradeArguments, is_led: bool) -> Result<(ExchangeHandle, String), Failure> {
+    let data = match &arguments.data {
+        Some(path) => vec![format!("{}={}", arguments.symbol, path.display())],
+        None => Vec::new(),
+    };
+    let options = RehearsalOptions {
+        data,
+        interval: None,
+        address: SocketAddr::new(RehearsalOptions::HOST, 0),
+        speed: arguments.speed,
+        is_paused: is_led,
+        start: arguments.start.map(Start::At),
+        end: arguments.end,
+        // At full speed the limits of the real one, which count by the clock on the wall, would be passed.
+        limits_factor: if is_led { 1e5 } else { 1.0 },
+        chaos: arguments.chaos,
+        ..RehearsalOptions::default()
+    };
+    let rehearsal = options.load().map_err(Failure::from)?;
+    let range = rehearsal.ranges.first();
+    let interval = range.map(|range| range.interval.to_string()).unwrap_or_default();
+    let begins = rehearsal.config.start;
+    let file = range.map(|range| range.file.display().to_string()).unwrap_or_default();
+    let handle = LocalExchange::start(rehearsal.config).await;
+    let handle = handle.map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
+    complain(&format!(
+        "No key and no network: trading on an exchange of its own on this machine, with play money, over {file} from {}{}.",
+        iso(begins),
+        if rehearsal.is_today { " (dated as of today)" } else { "" },
+    ));
+    Ok((handle, interval))
+}
+
+/// Prints what is worth a line.
+struct Plain;
+
+impl Watcher for Plain {
+    fn on(&mut self, _n: u64, _at: i64, record: &Record) {
+        let line = match record {
+            Record::Entered { quantity, price, .. } => format!("bought {quantity} at {price}"),
+            Record::Trade(closed) => format!(
+                "sold at {}: {} {:+.2}",
+                closed.trade.exit_price, closed.trade.exit_reason, closed.trade.pnl
+            ),
+            Record::Alarm { text } | Record::Note { text } => text.clone(),
+            Record::Held { refusal, why, .. } => format!("not entered: {refusal} {why}"),
+            Record::Script { message, .. } => message.clone(),
+            _ => return,
+        };
+        // Standard output may be gone.
+        let _ = print(&format!("{line}\n"));
+    }
+
+    fn tick(&mut self, _desk: &Desk<Script>) -> Option<Record> {
+        None
+    }
+}

@@ -1,0 +1,423 @@
+//! From a wish to trade to a running trader: connect, load or recover, settle with the exchange, start.
+
+use super::client_manager::{ClientError, ClientManager, ClientSettings};
+use super::csv_trade_logger::CsvTradeLogger;
+use super::desk::{Desk, DeskSettings, ProtectionMode};
+use super::in_force::Changeable;
+use super::journal::{Entry, Journal};
+use super::market_driver::{MarketControl, MarketDriver, Progress};
+use super::message::Message;
+use super::paper::PaperBroker;
+use super::record::{Record, Request, ScriptText, Session};
+use super::recovery::{RecoveryError, Snapshot, Walk, never_sent};
+use super::script_watcher::ScriptWatcher;
+use super::state_manager::{StateError, StateManager};
+use super::trader::{Broker, Farewell, Parts, Trader, TraderError, Watcher, wall_ms};
+use super::venue::Venue;
+use super::webhook::Notifier;
+use crate::config::{LogLevel, Notifications};
+use crate::engine::{Booking, Growth, Settings};
+use crate::model::Candles;
+use crate::script::{Parameters, Script};
+use crate::venues::binance::endpoints::Endpoints;
+use crate::venues::binance::sign::Credentials;
+use crate::venues::rules::SymbolRules;
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender};
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+/// How long after its time a request is still carried out, and how long after that its order is known to be absent.
+pub const RECV_WINDOW: Duration = Duration::from_millis(1_000);
+const ABSENT_AFTER_MS: i64 = 1_500;
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
+/// Candles before the first that warm the indicators.
+pub const WARMUP: usize = 1_000;
+
+/// What is to be traded, and how.
+pub struct Plan {
+    pub bot: String,
+    pub venue: Venue,
+    pub endpoints: Endpoints,
+    pub credentials: Option<Arc<Credentials>>,
+    pub symbol: String,
+    /// As the exchange writes it.
+    pub interval: String,
+    pub script: Script,
+    pub parameters: Parameters,
+    /// Rules and limits are those of the parameters; instrument and commission come from the exchange.
+    pub settings: Settings,
+    /// The account's free quote currency where none is given.
+    pub balance: Option<f64>,
+    pub protection: ProtectionMode,
+    pub state_folder: PathBuf,
+    pub trades_folder: PathBuf,
+    /// The market is moved by hand, as fast as the trader keeps up.
+    pub is_led: bool,
+    pub warmup: usize,
+    pub runtime_config: PathBuf,
+    pub notifications: Option<Notifications>,
+    pub set_log_level: Box<dyn Fn(Option<LogLevel>)>,
+    /// Takes other texts of the script as they are saved.
+    pub swaps: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum LaunchError {
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    #[error(transparent)]
+    State(#[from] StateError),
+    #[error("{place}: {error}")]
+    Recovery { place: String, error: RecoveryError },
+    #[error("{0}")]
+    Refused(String),
+    #[error(transparent)]
+    Trader(#[from] TraderError),
+}
+
+impl From<super::csv_trade_logger::CsvLogError> for LaunchError {
+    fn from(error: super::csv_trade_logger::CsvLogError) -> Self {
+        LaunchError::Trader(error.into())
+    }
+}
+
+/// Trades until it is told to stop or the market ends. `stop` makes the sender of messages that are for the trader.
+/// Called on the thread the script is to live on.
+pub fn launch(
+    mut plan: Plan,
+    runtime: &Handle,
+    (outbox, inbox): (Sender<Message>, Receiver<Message>),
+    mut watcher: Box<dyn Watcher>,
+) -> Result<Farewell, LaunchError> {
+    let has_account = plan.venue.has_account();
+    if has_account && plan.credentials.is_none() {
+        return Err(LaunchError::Refused(format!("the venue {} needs a key", plan.venue)));
+    }
+    let mut state = StateManager::open(&plan.state_folder, &plan.bot)?;
+    let client = ClientManager::connect(ClientSettings {
+        endpoints: plan.endpoints.clone(),
+        credentials: plan.credentials.clone().filter(|_| has_account),
+        symbol: plan.symbol.clone(),
+        interval: plan.interval.clone(),
+        recv_window: RECV_WINDOW,
+        answer_timeout: ANSWER_TIMEOUT,
+        own_time: plan.venue == Venue::Local,
+        trades: !plan.is_led,
+    });
+    let client = Arc::new(runtime.block_on(client)?);
+    let account = if has_account { Some(runtime.block_on(client.account())?) } else { None };
+    if let Some(account) = &account {
+        if !account.can_trade {
+            return Err(LaunchError::Refused(
+                "the account may not trade: see the exchange's website".to_owned(),
+            ));
+        }
+        if plan.venue == Venue::Live && account.can_withdraw {
+            return Err(LaunchError::Refused(
+                "this key's account can withdraw: a key for trading should not be able to. Make one without that right"
+                    .to_owned(),
+            ));
+        }
+    }
+    let rules = client.rules().clone();
+    let symbol = plan.symbol.clone();
+    let script_name = plan.script.name().to_owned();
+    let trades = CsvTradeLogger::open(&plan.trades_folder, &symbol, &script_name)?;
+    let place = state.files().journal().display().to_string();
+    let (is_led, bot, venue, credentials) =
+        (plan.is_led, plan.bot.clone(), plan.venue, plan.credentials.clone());
+    let endpoints = plan.endpoints.clone();
+    let (path, started, swaps) = (PathBuf::from(plan.script.path()), plan.parameters.clone(), plan.swaps);
+    let runtime_config = plan.runtime_config.clone();
+    let set_log_level = std::mem::replace(&mut plan.set_log_level, Box::new(|_| {}));
+    let notifier = match plan.notifications.take() {
+        Some(notifications) => Notifier::start(notifications, runtime)
+            .map_err(|error| LaunchError::Refused(error.to_string()))?,
+        None => Notifier::off(),
+    };
+    let free =
+        |asset: &str| account.as_ref().and_then(|it| it.balance(asset)).map(|it| it.free).unwrap_or_default();
+    let mut begun = if has_state(&state)? {
+        recover(&plan, &mut state, watcher.as_mut()).map_err(|error| match error {
+            LaunchError::Recovery { error, .. } => LaunchError::Recovery { place: place.clone(), error },
+            other => other,
+        })?
+    } else {
+        let free_quote = free(&rules.quote_asset);
+        begin(plan, &client, runtime, &state, &rules, free_quote, has_account, watcher.as_mut())?
+    };
+    if has_account && !begun.first.is_empty() {
+        cancel_orphans(&mut begun, &client, runtime, &bot, watcher.as_mut())?;
+    }
+    let last_close = begun.desk.data().candles().close_time.last().copied();
+    let (progress, seen) = watch::channel(Progress::default());
+    runtime.spawn(client.clone().feed(last_close, outbox.clone()));
+    if has_account {
+        runtime.spawn(client.clone().follow_account(outbox.clone()));
+    }
+    if is_led {
+        let control = MarketControl::new(&endpoints.rest).map_err(LaunchError::Refused)?;
+        let account = credentials.as_ref().map(|it| it.api_key().to_owned()).unwrap_or_default();
+        let driver = MarketDriver {
+            control,
+            client: client.clone(),
+            account,
+            symbol,
+            progress: seen,
+            out: outbox.clone(),
+        };
+        runtime.spawn(driver.run());
+    }
+    let costs = begun.session.settings.costs;
+    let broker = match venue {
+        Venue::Paper => Broker::Paper(PaperBroker {
+            rules,
+            commission_bps: costs.commission_bps,
+            slippage_bps: costs.slippage_bps,
+        }),
+        _ => Broker::Exchange(client),
+    };
+    begun.journal.sync().map_err(StateError::from)?;
+    let generation = begun.script.generation;
+    let mut changeable = Changeable::new(path.clone(), started, &runtime_config, set_log_level, generation);
+    if swaps {
+        let (ask, tell) = (outbox.clone(), outbox.clone());
+        let ask = move || {
+            let (reply, answer) = std::sync::mpsc::channel();
+            ask.send(Message::Asked(reply)).ok()?;
+            answer.recv().ok()
+        };
+        let tell = move |found| tell.send(Message::Found(Box::new(found))).is_ok();
+        match ScriptWatcher::start(&path, ask, tell) {
+            Ok(watcher) => changeable.watcher = Some(watcher),
+            Err(error) => watcher.on(0, wall_ms(), &Record::Note { text: error.to_string() }),
+        }
+    }
+    let trader = Trader::new(Parts {
+        changeable,
+        notifier,
+        session: begun.session,
+        script: begun.script,
+        desk: begun.desk,
+        journal: begun.journal,
+        state,
+        trades,
+        broker,
+        runtime: runtime.clone(),
+        inbox,
+        outbox,
+        progress,
+        watcher,
+        is_led,
+        first: begun.first,
+    });
+    Ok(trader.run()?)
+}
+
+/// A session that was begun or recovered.
+struct Begun {
+    session: Session,
+    script: ScriptText,
+    desk: Desk<Script>,
+    journal: Journal<Record>,
+    /// What the desk is to be told before anything else, after a restart.
+    first: Vec<Record>,
+}
+
+fn has_state(state: &StateManager) -> Result<bool, LaunchError> {
+    match state.load::<serde::de::IgnoredAny>() {
+        Err(StateError::Absent(_)) => Ok(false),
+        Ok(_) | Err(StateError::JournalOnly(_) | StateError::Damaged { .. }) => Ok(true),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn write(
+    journal: &mut Journal<Record>,
+    watcher: &mut dyn Watcher,
+    at: i64,
+    record: &Record,
+) -> Result<(), LaunchError> {
+    let n = journal.append(at, record).map_err(StateError::from)?;
+    watcher.on(n, at, record);
+    Ok(())
+}
+
+fn text_of(script: &Script, parameters: &Parameters, generation: u64) -> ScriptText {
+    let written = parameters.written().map(|entry| (entry.name.clone(), entry.value.clone()));
+    ScriptText {
+        generation,
+        sha256: script.sha256(),
+        texts: script.texts(),
+        parameters: written.collect(),
+        difference: String::new(),
+        carried: Vec::new(),
+    }
+}
+
+#[allow(clippy::too_many_arguments)]
+fn begin(
+    plan: Plan,
+    client: &ClientManager,
+    runtime: &Handle,
+    state: &StateManager,
+    rules: &SymbolRules,
+    free_quote: Decimal,
+    has_account: bool,
+    watcher: &mut dyn Watcher,
+) -> Result<Begun, LaunchError> {
+    let mut settings = plan.settings.clone();
+    settings.symbol = plan.symbol.clone();
+    settings.instrument = Some(rules.instrument());
+    settings.booking = Booking::Exchange;
+    if has_account {
+        let rate = runtime.block_on(client.commission_rate())?;
+        settings.costs.commission_bps = (rate * Decimal::from(10_000)).to_f64().unwrap_or_default();
+        let free = free_quote.to_f64().unwrap_or_default();
+        settings.initial_balance = plan.balance.unwrap_or(free);
+        if settings.initial_balance > free {
+            return Err(LaunchError::Refused(format!(
+                "--balance {}: the account has only {free_quote} {} free",
+                settings.initial_balance, rules.quote_asset
+            )));
+        }
+        if settings.initial_balance <= 0.0 {
+            return Err(LaunchError::Refused(format!(
+                "the account has no {} free to trade {} with",
+                rules.quote_asset, plan.symbol
+            )));
+        }
+    }
+    let script = text_of(&plan.script, &plan.parameters, 1);
+    let session = Session {
+        program: env!("CARGO_PKG_VERSION").to_owned(),
+        bot: plan.bot.clone(),
+        venue: plan.venue.name().to_owned(),
+        symbol: plan.symbol.clone(),
+        base_asset: rules.base_asset.clone(),
+        quote_asset: rules.quote_asset.clone(),
+        interval: plan.interval.clone(),
+        script: script.clone(),
+        settings,
+        desk: DeskSettings {
+            bot: plan.bot.clone(),
+            protection: if has_account { plan.protection } else { ProtectionMode::Local },
+            absent_after_ms: ABSENT_AFTER_MS,
+        },
+    };
+    let read = |error| ClientError::Read { what: "candles before the session could not be read", error };
+    let warmup = runtime.block_on(client.candles(None, plan.warmup)).map_err(read)?;
+    let (mut journal, _) = state.open_journal::<Record>(0)?;
+    let at = wall_ms();
+    write(&mut journal, watcher, at, &Record::Session(Box::new(session.clone())))?;
+    for candles in warmup.chunks(1_000) {
+        write(&mut journal, watcher, at, &Record::Warmup { candles: candles.to_vec() })?;
+    }
+    let candles: Candles = warmup.into_iter().collect();
+    let filter = session.settings.rules.atr_filter;
+    let (data, growth) = Growth::start(candles, plan.script.specs(), filter.as_ref());
+    let desk = Desk::new(&session, plan.script, data, growth);
+    Ok(Begun { session, script, desk, journal, first: Vec::new() })
+}
+
+fn recover(plan: &Plan, state: &mut StateManager, watcher: &mut dyn Watcher) -> Result<Begun, LaunchError> {
+    let failed = |error| LaunchError::Recovery { place: String::new(), error };
+    let loaded = match state.load::<Snapshot>() {
+        Ok(loaded) => Some(loaded),
+        Err(StateError::JournalOnly(_)) => None,
+        Err(StateError::Damaged { path, why }) => {
+            let text = format!("{}: {why}. Everything is taken from the journal instead.", path.display());
+            watcher.on(0, wall_ms(), &Record::Note { text });
+            None
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let least = loaded.as_ref().map_or(0, |loaded| loaded.records);
+    let (mut journal, opened) = state.open_journal::<Record>(least)?;
+    let entries: &[Entry<Record>] = &opened.records;
+    if entries.is_empty() {
+        return Err(failed(RecoveryError::NoSession));
+    }
+    let (mut walk, from) = match loaded {
+        Some(loaded) => {
+            let records = usize::try_from(loaded.records).unwrap_or(usize::MAX);
+            (Walk::resume(entries, records, loaded.state).map_err(failed)?, records)
+        }
+        None => Walk::begin(entries).map_err(failed)?,
+    };
+    for entry in entries.iter().skip(from) {
+        walk.step(entry).map_err(failed)?;
+    }
+    check_same(plan, &walk.session)?;
+    if let Some(cut) = &opened.cut {
+        watcher.on(0, wall_ms(), &Record::Note { text: cut.to_string() });
+    }
+    let at = wall_ms();
+    let unwritten = walk.unwritten();
+    for record in &unwritten {
+        write(&mut journal, watcher, at, record)?;
+    }
+    // Nothing of it has left this machine.
+    let mut inputs: Vec<Record> = unwritten
+        .iter()
+        .filter_map(|record| match record {
+            Record::Request { number, request } => never_sent(*number, request),
+            _ => None,
+        })
+        .collect();
+    inputs.push(Record::Restart { program: env!("CARGO_PKG_VERSION").to_owned() });
+    let (session, script) = (walk.session.clone(), walk.script.clone());
+    Ok(Begun { session, script, desk: walk.desk, journal, first: inputs })
+}
+
+/// Whether a session can go on as it is wanted now.
+fn check_same(plan: &Plan, session: &Session) -> Result<(), LaunchError> {
+    let pairs = [
+        ("venue", session.venue.as_str(), plan.venue.name()),
+        ("symbol", session.symbol.as_str(), plan.symbol.as_str()),
+        ("interval", session.interval.as_str(), plan.interval.as_str()),
+    ];
+    for (what, was, is) in pairs {
+        if was != is {
+            return Err(LaunchError::Refused(format!(
+                "the bot {} trades with the {what} {was}, and {is} is asked for now. Give this one a name of its own with --bot",
+                session.bot
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Orders of this bot that rest on the exchange and are in none of its books: they have no owner, and end here.
+fn cancel_orphans(
+    begun: &mut Begun,
+    client: &ClientManager,
+    runtime: &Handle,
+    bot: &str,
+    watcher: &mut dyn Watcher,
+) -> Result<(), LaunchError> {
+    let read = |error| ClientError::Read { what: "open orders could not be read", error };
+    let open = runtime.block_on(client.open_orders()).map_err(read)?;
+    let (state, _) = begun.desk.view();
+    let is_own = |id: &str| id.strip_prefix(bot).is_some_and(|rest| rest.starts_with('-'));
+    let orphans: Vec<String> = open
+        .into_iter()
+        .filter(|id| is_own(id) && !state.orders.iter().any(|order| order.id == *id))
+        .collect();
+    for id in orphans {
+        let request = Request::Cancel { id: id.clone() };
+        let outcome = match runtime.block_on(client.carry_out(0, &request)) {
+            Message::Answer { outcome, .. } => serde_json::to_string(&outcome).unwrap_or_default(),
+            _ => String::new(),
+        };
+        let text =
+            format!("an order of this bot was open and in none of its books: {id} is cancelled: {outcome}");
+        write(&mut begun.journal, watcher, wall_ms(), &Record::Note { text })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,67 @@
+//! What the trader's loop is told by everything around it.
+
+use super::candidate::Snapshot;
+use super::record::{Answered, News};
+use super::script_watcher::Found;
+use crate::model::Candle;
+use std::sync::mpsc::Sender;
+
+pub enum Message {
+    /// The next closed candle.
+    Candle(Candle),
+    /// A trade of the market.
+    Trade {
+        time: i64,
+        price: f64,
+    },
+    /// The market was moved, and stands at this price; `at_open` of a candle.
+    Moved {
+        time: i64,
+        price: f64,
+        at_open: bool,
+    },
+    /// There are no more candles.
+    MarketEnded,
+    FeedUp {
+        generation: u64,
+    },
+    FeedDown {
+        why: String,
+    },
+    News(News),
+    /// Connected to the account: from the second time on, events may be missing.
+    AccountUp {
+        generation: u64,
+    },
+    AccountDown {
+        why: String,
+    },
+    Answer {
+        request: u64,
+        outcome: Answered,
+        cancel: Option<Answered>,
+    },
+    /// Base currency in the account, free or held by orders.
+    Holdings {
+        base: rust_decimal::Decimal,
+    },
+    Unfound {
+        id: String,
+    },
+    Unasked {
+        id: String,
+        why: String,
+    },
+    /// How things stand, for who judges a script.
+    Asked(Sender<Snapshot>),
+    /// A script was saved, and judged.
+    Found(Box<Found>),
+    /// Something to be told, and nothing to be done.
+    Warning(String),
+    /// The key is refused, or the symbol is not traded: there is nothing more to be done here.
+    Fatal(String),
+    /// To end; `flatten`: and to sell what is held.
+    Stop {
+        flatten: bool,
+    },
+}

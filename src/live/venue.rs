@@ -1,0 +1,66 @@
+//! Where a trader trades.
+
+use crate::venues::binance::endpoints::Preset;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Venue {
+    /// Real prices, simulated fills, no key.
+    Paper,
+    /// The exchange on this machine: play money.
+    Local,
+    /// The exchange's test network: play money.
+    Testnet,
+    /// The exchange's demo mode: play money.
+    Demo,
+    /// Real money.
+    Live,
+}
+
+impl Venue {
+    pub const ALL: [Venue; 5] = [Venue::Paper, Venue::Local, Venue::Testnet, Venue::Demo, Venue::Live];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Venue::Paper => "paper",
+            Venue::Local => "local",
+            Venue::Testnet => "testnet",
+            Venue::Demo => "demo",
+            Venue::Live => "live",
+        }
+    }
+
+    /// The usual addresses.
+    pub fn preset(self) -> Preset {
+        match self {
+            Venue::Paper => Preset::Data,
+            Venue::Local => Preset::Local,
+            Venue::Testnet => Preset::Testnet,
+            Venue::Demo => Preset::Demo,
+            Venue::Live => Preset::Live,
+        }
+    }
+
+    /// Whether orders are sent to an exchange.
+    pub fn has_account(self) -> bool {
+        self != Venue::Paper
+    }
+}
+
+impl fmt::Display for Venue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Venue {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Venue, String> {
+        let found = Venue::ALL.into_iter().find(|venue| venue.name() == text);
+        found.ok_or_else(|| format!("`{text}` is no venue: paper, local, testnet, demo or live"))
+    }
+}
