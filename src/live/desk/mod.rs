@@ -993,7 +993,7 @@ impl<S: Strategy> Desk<S> {
             self.flatten();
         }
         match self.state.leaving {
-            Some(leaving) if leaving.stuck => {}
+            Some(leaving) if leaving.stuck => self.state.retry = None,
             Some(leaving) => self.leave(leaving),
             None => self.protect(),
         }

@@ -5,6 +5,7 @@ mod broker;
 mod outcomes;
 mod parity;
 mod ride;
+mod singles;
 mod walks;
 
 use mista::engine::{
@@ -60,6 +61,7 @@ struct Act {
     enter: bool,
     exit: bool,
     levels: Levels,
+    fails: bool,
 }
 
 /// Asks what is written down, candle by candle.
@@ -74,6 +76,9 @@ impl mista::engine::Strategy for Acts {
         intents: &mut Intents,
     ) -> Result<(), StrategyFault> {
         let Some(act) = self.0.get(&moment.index) else { return Ok(()) };
+        if act.fails {
+            return Err(StrategyFault { message: "it fails".to_owned(), line: "it fails".to_owned() });
+        }
         intents.touched = true;
         if act.enter && moment.position.is_none() {
             intents.entry = Some(EntryWish { direction: Direction::Long, note: Arc::from("in") });

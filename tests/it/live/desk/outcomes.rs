@@ -33,7 +33,7 @@ struct Role {
     is_meant: fn(&Request) -> bool,
 }
 
-const NOTHING: Act = Act { enter: false, exit: false, levels: levels(None, None) };
+const NOTHING: Act = Act { enter: false, exit: false, levels: levels(None, None), fails: false };
 const LEAVE: Act = Act { exit: true, ..NOTHING };
 
 const fn moves(levels: Levels) -> Act {

@@ -210,7 +210,7 @@ fn years_of_candles() {
         check(&Case {
             script: MOVES,
             data: BTC_1H,
-            days: ["2019-01-01", "2023-12-01"],
+            days: ["2021-03-07", "2022-03-07"],
             set: &[&kind],
             size: Size::Quote(200.0),
             ..CASE

@@ -6,7 +6,7 @@ use mista::engine::Strategy;
 use mista::live::desk::{Desk, DeskState};
 use mista::live::record::{Answered, ClosedTrade, Decision, News, Record, RefusedAs, Request};
 use mista::model::money::decimal;
-use mista::model::{Candle, Direction, Side};
+use mista::model::{Candle, Direction, Refusal, Side};
 use mista::venues::sim::path::{Extremes, corners};
 use rust_decimal::Decimal;
 use std::collections::VecDeque;
@@ -64,6 +64,7 @@ pub struct Ride<S> {
     pub trades: Vec<ClosedTrade>,
     pub decisions: Vec<Decision>,
     pub alarms: Vec<String>,
+    pub held: Vec<Refusal>,
     pub requests: Vec<Request>,
     /// Whether prices that change nothing are kept from the desk.
     pub filters_prices: bool,
@@ -94,6 +95,7 @@ impl<S: Strategy> Ride<S> {
             trades: Vec::new(),
             decisions: Vec::new(),
             alarms: Vec::new(),
+            held: Vec::new(),
             requests: Vec::new(),
             filters_prices: true,
             restores: 0,
@@ -211,6 +213,7 @@ impl<S: Strategy> Ride<S> {
                 Record::Trade(trade) => self.trades.push(*trade),
                 Record::Decision(decision) => self.decisions.push(*decision),
                 Record::Alarm { text } => self.alarms.push(text),
+                Record::Held { refusal, .. } => self.held.push(refusal),
                 _ => {}
             }
         }
@@ -261,6 +264,12 @@ impl<S: Strategy> Ride<S> {
         if !early || self.events == Events::Twice {
             self.tell_news(&news);
         }
+    }
+
+    /// Carries out what was asked for first, and no more.
+    pub fn step(&mut self) {
+        let (number, request, fault) = self.outbox.pop_front().unwrap();
+        self.perform(number, request, fault);
     }
 
     /// Until nothing is under way; with `quiet`, until no timer runs either.
@@ -324,8 +333,8 @@ impl<S: Strategy> Ride<S> {
 
     /// The market comes to a price; what rests is met first.
     pub fn market(&mut self, time: i64, price: f64, at_open: bool) {
-        self.broker.now = time;
-        self.broker.exchange.on_price(SYMBOL, decimal(price).unwrap(), at_open, time);
+        self.broker.now = self.broker.now.max(time);
+        self.broker.exchange.on_price(SYMBOL, decimal(price).unwrap(), at_open, self.broker.now);
         let news = self.broker.news();
         self.tell_news(&news);
     }
@@ -348,7 +357,7 @@ impl<S: Strategy> Ride<S> {
     }
 
     pub fn open(&mut self, time: i64, price: f64) {
-        self.broker.now = time;
+        self.broker.now = self.broker.now.max(time);
         self.broker.exchange.set_price(SYMBOL, decimal(price).unwrap());
         self.price(time, price, true);
         self.settle(false);

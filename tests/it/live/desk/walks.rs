@@ -80,8 +80,12 @@ fn walk(seed: u64) {
         price = low + (high - low) * random.f64();
         candles.push(hour(row, [open, high, low, price].map(cents)));
         if random.u8(..3) > 0 {
-            let act =
-                Act { enter: random.bool(), exit: random.u8(..4) == 0, levels: levels(&mut random, price) };
+            let act = Act {
+                enter: random.bool(),
+                exit: random.u8(..4) == 0,
+                levels: levels(&mut random, price),
+                fails: false,
+            };
             acts.0.insert(row, act);
         }
     }
