@@ -287,7 +287,11 @@ fn a_trader_that_runs_was_killed_or_ended_is_read_from_its_files() {
     assert_eq!(of("killed")["position"]["protected"], "on_exchange");
     assert_eq!(of("killed")["risk"]["state"], "active");
     let said = playground.mista("status ended");
-    assert!(said.out.contains("ended ") && said.out.contains("Levels    stop 98.98"), "{}", said.out);
+    assert!(
+        said.out.contains("ended ") && said.out.contains("Levels    on the exchange: stop 98.98"),
+        "{}",
+        said.out
+    );
 
     let said = playground.mista("status");
     assert_eq!(said.exit, 0);
