@@ -146,7 +146,9 @@ fn draw_head(frame: &mut Frame<'_>, status: &Status, area: Rect, now_ms: i64) {
     };
     let time = format!("{} UTC", clock(now_ms));
     let width = usize::from(area.width);
-    let text = clipped(&format!(" {} · {life}", status.title()), width.saturating_sub(time.len() + 2));
+    // Whether all is well comes before the name's last letters.
+    let room = width.saturating_sub(time.len() + life.chars().count() + 6);
+    let text = format!(" {} · {life}", clipped(&status.title(), room));
     let space = width.saturating_sub(text.chars().count() + time.len() + 1);
     let bar = Style::new().add_modifier(Modifier::REVERSED);
     frame.render_widget(Row::styled(format!("{text}{}{time} ", " ".repeat(space)), bar), area);
@@ -188,7 +190,7 @@ fn wrapped(line: &super::status::StatusLine, width: usize, most: usize) -> Vec<R
     let rows = texts.into_iter().enumerate().map(|(index, text)| {
         let label = if index == 0 { line.label } else { "" };
         let label = Span::styled(format!("{label:<LABEL$}"), style(Tone::Dim));
-        Row::from(vec![label, Span::styled(clipped(&text, room), style(line.tone))])
+        Row::from(vec![label, Span::styled(clipped(&text, room).replace('\u{a0}', " "), style(line.tone))])
     });
     rows.collect()
 }

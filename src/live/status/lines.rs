@@ -77,7 +77,7 @@ impl Status {
             }
             for (index, row) in rows.iter().enumerate() {
                 let label = if index == 0 { line.label } else { "" };
-                out.push_str(format!("{label:<LABEL$}{row}").trim_end());
+                out.push_str(format!("{label:<LABEL$}{row}").replace('\u{a0}', " ").trim_end());
                 out.push('\n');
             }
         }
@@ -184,8 +184,11 @@ impl Status {
     fn levels_line(&self, position: &PositionStatus) -> StatusLine {
         let level = |what: &str, level: Option<f64>| {
             let level = level?;
-            let away =
-                self.price.map(|seen| format!(" ({})", signed_pct((level / seen.price - 1.0) * 100.0)));
+            let away = self.price.map(|seen| {
+                let away = signed_pct((level / seen.price - 1.0) * 100.0);
+                // Not to be broken.
+                format!(" ({})", away.replace(' ', "\u{a0}"))
+            });
             Some(format!("{what} {}{}", price(level), away.unwrap_or_default()))
         };
         let levels: Vec<String> =
