@@ -50,6 +50,11 @@ pub fn first_line(text: &str) -> &str {
     text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default()
 }
 
+/// How texts are broken into lines: between words only, as ids have hyphens in them.
+pub(super) fn wrapping(width: usize) -> textwrap::Options<'static> {
+    textwrap::Options::new(width.max(1)).word_splitter(textwrap::WordSplitter::NoHyphenation)
+}
+
 impl Line {
     fn new(at: i64, tone: Tone, text: impl Into<String>) -> Option<Line> {
         // It is one line, whatever a message of somebody else has in it.
@@ -112,13 +117,9 @@ impl Line {
                 Line::new(at, if trade.pnl > 0.0 { Tone::Good } else { Tone::Bad }, text)
             }
             Record::Script { generation, rolled_back, message } => {
-                let done = if *rolled_back { "rolled back" } else { "stopped, it is not asked any more" };
+                let done = if *rolled_back { "failed and was rolled back" } else { "failed and is stopped" };
                 let message = first_line(message);
-                Line::new(
-                    at,
-                    Tone::Bad,
-                    format!("script generation {generation} failed and was {done}: {message}"),
-                )
+                Line::new(at, Tone::Bad, format!("script generation {generation} {done}: {message}"))
             }
             Record::Alarm { text } => Line::new(at, Tone::Bad, format!("ALARM {text}")),
             Record::Swap(script) => {

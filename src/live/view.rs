@@ -1,7 +1,7 @@
 //! The terminal view of a running trader: one screen of what matters, and the last events.
 
-use super::plain::{Line, Tone, clock};
-use super::status::{Life, Status};
+use super::plain::{Line, Tone, clock, wrapping};
+use super::status::{Life, Protected, Status, ago};
 use ratatui::Frame;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -114,9 +114,12 @@ pub fn draw(frame: &mut Frame<'_>, status: &Status, events: &[Line], now_ms: i64
     let dim = style(Tone::Dim);
     frame.render_widget(Row::styled(format!("{:─<width$}", "── events "), dim), rule);
     frame.render_widget(Paragraph::new(event_rows(events, width, usize::from(list.height))), list);
-    let help = match status.risk.stopping {
-        true => "stopping …",
-        false => "q stop   levels that rest on the exchange stay there",
+    let protected = status.position.as_ref().map(|position| position.protected);
+    let help = match (status.risk.stopping, protected) {
+        (true, _) => "stopping …",
+        (false, Some(Protected::OnExchange)) => "q stop (the levels stay on the exchange)",
+        (false, Some(Protected::Watched)) => "q stop (NOBODY watches the levels then)",
+        (false, _) => "q stop",
     };
     frame.render_widget(Row::styled(help, dim), foot);
 }
@@ -138,11 +141,14 @@ fn draw_head(frame: &mut Frame<'_>, status: &Status, area: Rect, now_ms: i64) {
         Life::Running if status.risk.stopping => "stopping".to_owned(),
         Life::Running if status.script.stopped.is_some() => "script stopped".to_owned(),
         Life::Running if status.risk.paused => "paused".to_owned(),
+        Life::Running => format!("running {}", ago(now_ms - status.process.since)),
         _ => status.life(),
     };
     let time = format!("{} UTC", clock(now_ms));
     let width = usize::from(area.width);
-    let text = clipped(&format!(" {} · {life}", status.title()), width.saturating_sub(time.len() + 2));
+    // Whether all is well comes before the name's last letters.
+    let room = width.saturating_sub(time.len() + life.chars().count() + 6);
+    let text = format!(" {} · {life}", clipped(&status.title(), room));
     let space = width.saturating_sub(text.chars().count() + time.len() + 1);
     let bar = Style::new().add_modifier(Modifier::REVERSED);
     frame.render_widget(Row::styled(format!("{text}{}{time} ", " ".repeat(space)), bar), area);
@@ -175,10 +181,7 @@ fn wrapped(line: &super::status::StatusLine, width: usize, most: usize) -> Vec<R
     let room = width.saturating_sub(LABEL).max(1);
     let mut texts: Vec<String> = match most {
         1 => vec![line.text.clone()],
-        _ => textwrap::wrap(&line.text, textwrap::Options::new(room).break_words(true))
-            .into_iter()
-            .map(|row| row.into_owned())
-            .collect(),
+        _ => textwrap::wrap(&line.text, wrapping(room)).into_iter().map(|row| row.into_owned()).collect(),
     };
     if texts.len() > most {
         let rest = texts.split_off(most - 1).join(" ");
@@ -187,7 +190,7 @@ fn wrapped(line: &super::status::StatusLine, width: usize, most: usize) -> Vec<R
     let rows = texts.into_iter().enumerate().map(|(index, text)| {
         let label = if index == 0 { line.label } else { "" };
         let label = Span::styled(format!("{label:<LABEL$}"), style(Tone::Dim));
-        Row::from(vec![label, Span::styled(clipped(&text, room), style(line.tone))])
+        Row::from(vec![label, Span::styled(clipped(&text, room).replace('\u{a0}', " "), style(line.tone))])
     });
     rows.collect()
 }

@@ -5,7 +5,7 @@ use super::{
 };
 use crate::engine::RiskState;
 use crate::live::desk::Role;
-use crate::live::plain::{Tone, first_line, time};
+use crate::live::plain::{Tone, first_line, time, wrapping};
 use crate::model::Side;
 use crate::report::csv::direction_name;
 use crate::report::number::{grouped, price, quantity, signed, signed_pct};
@@ -66,7 +66,7 @@ impl Status {
     pub fn text(&self) -> String {
         let mut out = format!("{}\n", self.title());
         for line in std::iter::once(self.life_line()).chain(self.lines()) {
-            let options = textwrap::Options::new(WIDTH - LABEL).break_words(true);
+            let options = wrapping(WIDTH - LABEL);
             let mut rows: Vec<String> =
                 textwrap::wrap(&line.text, options).into_iter().map(|row| row.into_owned()).collect();
             if rows.len() > WRAPPED_MAX {
@@ -77,7 +77,7 @@ impl Status {
             }
             for (index, row) in rows.iter().enumerate() {
                 let label = if index == 0 { line.label } else { "" };
-                out.push_str(format!("{label:<LABEL$}{row}").trim_end());
+                out.push_str(format!("{label:<LABEL$}{row}").replace('\u{a0}', " ").trim_end());
                 out.push('\n');
             }
         }
@@ -144,9 +144,8 @@ impl Status {
     }
 
     fn price_line(&self) -> StatusLine {
-        let equity = self
-            .equity
-            .map(|equity| format!(" · equity {} {} at the last close", grouped(equity, 2), self.quote_asset));
+        let equity =
+            self.equity.map(|equity| format!(" · equity {} {}", grouped(equity, 2), self.quote_asset));
         let seen = match self.price {
             None => "none seen yet".to_owned(),
             Some(seen) => {
@@ -172,7 +171,7 @@ impl Status {
         };
         let leaving = if position.leaving { ", being sold" } else { "" };
         let text = format!(
-            "{} {} {} at {} for {}{pnl}{leaving}",
+            "{} {} {} at {}{pnl}{leaving}, for {}",
             direction_name(position.direction),
             quantity(position.quantity),
             self.base_asset,
@@ -185,24 +184,27 @@ impl Status {
     fn levels_line(&self, position: &PositionStatus) -> StatusLine {
         let level = |what: &str, level: Option<f64>| {
             let level = level?;
-            let away =
-                self.price.map(|seen| format!(" ({})", signed_pct((level / seen.price - 1.0) * 100.0)));
+            let away = self.price.map(|seen| {
+                let away = signed_pct((level / seen.price - 1.0) * 100.0);
+                // Not to be broken.
+                format!(" ({})", away.replace(' ', "\u{a0}"))
+            });
             Some(format!("{what} {}{}", price(level), away.unwrap_or_default()))
         };
         let levels: Vec<String> =
             [level("stop", position.stop), level("target", position.target)].into_iter().flatten().collect();
         let runs = self.process.state == Life::Running;
         let (place, tone) = match position.protected {
-            Protected::NoLevels => ("no levels: it ends when the script or a limit says so", Tone::Warn),
-            Protected::OnExchange => ("resting on the exchange", Tone::Good),
-            Protected::BeingPlaced => ("NOT PROTECTED YET, on the way to the exchange", Tone::Warn),
-            Protected::InDoubt => ("whether it rests on the exchange is being asked", Tone::Warn),
+            Protected::NoLevels => ("none: it ends when the script or a limit says so", Tone::Warn),
+            Protected::OnExchange => ("on the exchange", Tone::Good),
+            Protected::BeingPlaced => ("NOT PROTECTED YET, being placed", Tone::Warn),
+            Protected::InDoubt => ("IN DOUBT, being asked", Tone::Warn),
             Protected::Watched if runs => ("watched by this trader", Tone::Plain),
-            Protected::Watched => ("WATCHED BY NOBODY while the trader does not run", Tone::Bad),
+            Protected::Watched => ("WATCHED BY NOBODY while it does not run", Tone::Bad),
         };
         let levels = levels.join(", ");
         let between = if levels.is_empty() { "" } else { ": " };
-        line("Levels", 0, tone, format!("{levels}{between}{place}"))
+        line("Levels", 0, tone, format!("{place}{between}{levels}"))
     }
 
     fn orders_line(&self) -> Option<StatusLine> {
@@ -221,24 +223,26 @@ impl Status {
             (None, true) => ", due at the next open".to_owned(),
             (None, false) => String::new(),
         };
-        let text = format!("{}, closed at {}: {asked}{outcome}", time(candle.open_time), price(candle.close));
+        let text = format!("{asked}{outcome}; {} closed at {}", time(candle.open_time), price(candle.close));
         line("Candle", 1, Tone::Plain, text)
     }
 
     fn risk_line(&self) -> StatusLine {
         let risk = &self.risk;
         let (state, tone) = match risk.state {
-            RiskState::Active => ("active: entries are taken", Tone::Plain),
-            RiskState::Reducing => ("reducing: no entries for now", Tone::Warn),
-            RiskState::Halted => ("halted: no entries any more, what is held is sold", Tone::Bad),
+            RiskState::Active => ("active", Tone::Plain),
+            RiskState::Reducing => ("reducing", Tone::Warn),
+            RiskState::Halted => ("halted", Tone::Bad),
         };
+        let why = if risk.why.is_empty() { String::new() } else { format!(" ({})", risk.why.join(", ")) };
         // A filter or a cool-down is no state: it only names what an entry would meet now.
-        let why = match (risk.state, risk.why.is_empty()) {
-            (_, true) => String::new(),
-            (RiskState::Active, false) => format!("; now held back by {}", risk.why.join(", ")),
-            (_, false) => format!(" ({})", risk.why.join(", ")),
+        let means = match (risk.state, risk.why.is_empty()) {
+            (RiskState::Active, true) => "entries are taken",
+            (RiskState::Active, false) => "this would hold an entry back now",
+            (RiskState::Reducing, _) => "no entries for now",
+            (RiskState::Halted, _) => "no entries any more, what is held is sold",
         };
-        line("Risk", 0, tone, format!("{state}{why}"))
+        line("Risk", 0, tone, format!("{state}{why}: {means}"))
     }
 
     fn trades_line(&self) -> StatusLine {
@@ -261,7 +265,7 @@ impl Status {
         let text = format!("{}, generation {}, {hash}", script.path, script.generation);
         let mut lines = vec![line("Script", 3, Tone::Plain, text)];
         if let Some(why) = &script.stopped {
-            let text = format!("it failed and is not asked any more; the base rules still hold: {why}");
+            let text = format!("{why}; it is not asked any more, stops, limits and base rules still hold");
             lines.push(line("STOPPED", 0, Tone::Bad, text));
         }
         if !script.parameters.is_empty() {

@@ -5,7 +5,7 @@ mod backtest;
 mod story;
 mod text;
 
-pub use backtest::tell;
+pub use backtest::{Teller, tell};
 pub use story::{Chapter, Happened, Outcome, Pick, Story, Tale};
 pub use text::{chapter_text, signals_text};
 

@@ -2,7 +2,7 @@
 
 use super::story::{Chapter, Outcome, Tale};
 use crate::engine::Levels;
-use crate::live::plain::{time, wish};
+use crate::live::plain::{time, wish, wrapping};
 use crate::live::record::{AskedEntry, Decision};
 use crate::report::csv::direction_name;
 use crate::report::number::{grouped, price, quantity, signed, signed_pct};
@@ -13,7 +13,7 @@ const LABEL: usize = 10;
 
 fn put(out: &mut String, label: &str, text: &str) {
     let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let rows = textwrap::wrap(&clean, textwrap::Options::new(WIDTH - LABEL).break_words(true));
+    let rows = textwrap::wrap(&clean, wrapping(WIDTH - LABEL));
     for (index, row) in rows.iter().enumerate() {
         let label = if index == 0 { label } else { "" };
         let _ = writeln!(out, "{}", format!("{label:<LABEL$}{row}").trim_end());

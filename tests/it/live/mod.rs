@@ -2,7 +2,11 @@
 
 mod desk;
 mod runtime_config;
+mod status;
 mod store;
 mod swap;
+mod told;
 mod trade_log;
+mod view;
 mod webhook;
+mod why;
