@@ -83,6 +83,17 @@ impl Backtest<'_> {
             .map(|(outcome, trace)| (outcome, trace.unwrap_or_default()))
     }
 
+    /// Runs `strategy` and keeps nothing: `recorder` watches.
+    pub fn watch<S: Strategy, R: Recorder>(
+        &self,
+        strategy: &mut S,
+        recorder: &mut R,
+    ) -> Result<(), StrategyFault> {
+        let mut venue = SimulatedVenue::new(self.data.candles(), self.detail, self.settings.costs)
+            .booking(self.settings.booking);
+        run(self.settings, self.data, self.rows.clone(), strategy, &mut venue, recorder)
+    }
+
     fn run_with<S: Strategy>(
         &self,
         strategy: &mut S,
@@ -101,9 +112,7 @@ impl Backtest<'_> {
             },
             trace,
         };
-        let mut venue = SimulatedVenue::new(self.data.candles(), self.detail, self.settings.costs)
-            .booking(self.settings.booking);
-        run(self.settings, self.data, self.rows.clone(), strategy, &mut venue, &mut recorder)?;
+        self.watch(strategy, &mut recorder)?;
         Ok((recorder.outcome, recorder.trace))
     }
 }

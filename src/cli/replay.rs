@@ -1,8 +1,11 @@
-//! `mista replay`: whether a session comes out the same again.
+//! `mista replay`: whether a session comes out the same again, and whether it is what a backtest says.
 
 use super::{Exit, Failure, print};
+use crate::live::parity::{Parity, ParityError, parity};
 use crate::live::replay::{ReplayError, replay as run};
 use crate::live::state_manager::Files;
+use crate::model::iso;
+use crate::report::number::grouped;
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +17,9 @@ pub struct ReplayArguments {
     /// Folder of the bots' files
     #[arg(long, value_name = "FOLDER", default_value = "results/state")]
     state: PathBuf,
+    /// Compare with a backtest over the session's candles instead, candle by candle
+    #[arg(long)]
+    backtest: bool,
     /// Print one line of JSON instead of the text
     #[arg(long)]
     json: bool,
@@ -27,6 +33,9 @@ pub fn replay(arguments: &ReplayArguments) -> Result<(), Failure> {
             Err(error) => return Err(Failure::new(Exit::Usage, error.to_string())),
         },
     };
+    if arguments.backtest {
+        return compare(&path, arguments.json);
+    }
     let replayed = run(&path).map_err(|error| match error {
         ReplayError::Recovery(error) => Failure::new(Exit::Failed, format!("{}: {error}", path.display())),
         error => Failure::new(Exit::Data, error.to_string()),
@@ -63,4 +72,71 @@ pub fn replay(arguments: &ReplayArguments) -> Result<(), Failure> {
         None => print("every decision comes out the same\n"),
         Some(difference) => Err(Failure::new(Exit::Failed, format!("the first that does not: {difference}"))),
     }
+}
+
+/// Differences that are shown.
+const SHOWN: usize = 20;
+
+fn compare(path: &Path, json: bool) -> Result<(), Failure> {
+    let found = parity(path).map_err(|error| match error {
+        ParityError::Journal(error) => Failure::new(Exit::Data, error.to_string()),
+        error => Failure::new(Exit::Failed, format!("{}: {error}", path.display())),
+    })?;
+    let is_same = found.differences.is_empty();
+    if json {
+        let line = serde_json::to_string(&found).unwrap_or_default();
+        print(&format!("{line}\n"))?;
+    } else {
+        print(&format!("{}: {}\n", path.display(), in_words(&found)))?;
+    }
+    if is_same {
+        return Ok(());
+    }
+    let shown = found.differences.iter().take(SHOWN).map(|it| {
+        format!(
+            "  candle {}, {}: {} in the session, {} in the backtest\n",
+            iso(it.candle),
+            it.what,
+            it.session,
+            it.backtest
+        )
+    });
+    let more = match found.differences.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!("  and {more} more"),
+    };
+    let text = format!("the session is not what a backtest says:\n{}{more}", shown.collect::<String>());
+    Err(Failure::new(Exit::Failed, text.trim_end().to_owned()))
+}
+
+fn in_words(found: &Parity) -> String {
+    let Parity { candles, decisions_compared, trades_compared, .. } = found;
+    let many = |count: u64, what: &str| match count {
+        1 => format!("1 {what}"),
+        count => format!("{} {what}s", grouped(count as f64, 0)),
+    };
+    let verdict = match found.differences.len() {
+        0 => "the same as the backtest's".to_owned(),
+        differences => many(differences as u64, "difference"),
+    };
+    let mut text = format!(
+        "{}, {} and {}: {verdict}",
+        many(*candles, "candle"),
+        many(*decisions_compared, "decision"),
+        many(*trades_compared, "trade")
+    );
+    let mut aside = Vec::new();
+    if found.open_at_end > 0 {
+        aside.push("a position that is still open".to_owned());
+    }
+    if found.asked_at_end > 0 {
+        aside.push("what was asked at the last close".to_owned());
+    }
+    if !aside.is_empty() {
+        text += &format!("; left aside: {}", aside.join(" and "));
+    }
+    if let Some((record, what)) = &found.ends_at {
+        text += &format!("; compared up to record {record}, {what}");
+    }
+    text
 }

@@ -5,6 +5,7 @@ use super::order_executor::{EntryRequest, ExitRequest, Order};
 use super::position_manager::Position;
 use super::protection::{Hit, Levels, Protection};
 use super::risk_manager::Standing;
+use super::run::EngineState;
 use crate::model::{Direction, Fill, Refusal, Size, Trade, Veto};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -171,6 +172,8 @@ pub trait Recorder {
     fn on_veto(&mut self, _row: usize, _direction: Direction, _veto: Veto) {}
     fn on_refusal(&mut self, _row: usize, _direction: Direction, _refusal: Refusal) {}
     fn on_notes(&mut self, _row: usize, _logs: &mut Vec<String>, _plots: &[(usize, f64)]) {}
+    /// Nothing more is decided at the close of `row`. Told by [`run`](super::run) alone.
+    fn on_decided(&mut self, _row: usize, _state: &EngineState) {}
 }
 
 /// Watches nothing.
@@ -207,5 +210,9 @@ impl<R: Recorder + ?Sized> Recorder for &mut R {
     }
     fn on_notes(&mut self, row: usize, logs: &mut Vec<String>, plots: &[(usize, f64)]) {
         (**self).on_notes(row, logs, plots);
+    }
+    #[inline(always)]
+    fn on_decided(&mut self, row: usize, state: &EngineState) {
+        (**self).on_decided(row, state);
     }
 }

@@ -483,6 +483,7 @@ pub fn run<S: Strategy, V: Venue, R: Recorder>(
             drive(&mut engine, venue, row, Event::Reached { row, hit, ambiguous })?;
         }
         engine.on_event(Event::Closed { row, last: row + 1 == rows.end })?;
+        engine.recorder.on_decided(row, &engine.state);
     }
     if engine.position().position().is_some() {
         let row = rows.end - 1;

@@ -2,6 +2,7 @@
 //!
 //! - [`record`]: what a session is made of. [`desk`]: the engine and its orders as one pure state machine over it.
 //! - [`trader`]: the loop that tells the desk what happens, writes it down, and sends what it asks for.
+//! - [`replay`]: a session held against itself; [`parity`]: against a backtest over the same candles.
 //! - [`client_manager`], [`candle_feed`], [`market_driver`], [`paper`]: between the trader and a market.
 //! - [`journal`], [`state_manager`], [`recovery`]: records and snapshots on the disk, and back from there.
 //! - [`runtime_config_manager`], [`csv_trade_logger`], [`webhook`]: what can change while it runs, what it leaves behind,
@@ -23,6 +24,7 @@ pub mod market_driver;
 pub mod message;
 mod notice;
 pub mod paper;
+pub mod parity;
 pub mod plain;
 pub mod record;
 pub mod recovery;

@@ -81,7 +81,8 @@ pub struct Walk {
     asked_by: u64,
 }
 
-fn loaded(text: &ScriptText) -> Result<Script, RecoveryError> {
+/// The script of a record, ready to decide.
+pub(super) fn loaded(text: &ScriptText) -> Result<Script, RecoveryError> {
     let wrong = |why| RecoveryError::Script { generation: text.generation, why };
     let script = Script::of(&text.texts).map_err(|error| error.to_string());
     let mut script = script.map_err(wrong)?;
@@ -205,7 +206,8 @@ impl Walk {
     }
 }
 
-fn is_next(candles: &Candles, candle: &Candle) -> bool {
+/// Whether the desk takes the candle.
+pub(super) fn is_next(candles: &Candles, candle: &Candle) -> bool {
     candles.close_time.last().is_none_or(|close| candle.open_time > *close)
 }
 

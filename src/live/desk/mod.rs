@@ -8,7 +8,7 @@
 //! Invariants: an order is asked for once, by an id of its own; while an order is in doubt nothing else is
 //! ordered; a position is never left without protection because of something that failed.
 
-mod ears;
+pub(super) mod ears;
 mod orders;
 mod protect;
 
@@ -1055,7 +1055,7 @@ impl<S: Strategy> Desk<S> {
 }
 
 /// FNV-1a over the bits of everything a script can see of a candle.
-fn digest(data: &DataHandler, row: usize) -> u64 {
+pub(super) fn digest(data: &DataHandler, row: usize) -> u64 {
     let candles = data.candles();
     let prices = [&candles.open, &candles.high, &candles.low, &candles.close, &candles.volume];
     let prices = prices.into_iter().map(|column| column[row].to_bits());

@@ -99,7 +99,11 @@ pub fn settings() -> Settings {
 pub fn script(generation: u64) -> ScriptText {
     ScriptText {
         generation,
-        path: "strategies/trend.rhai".into(),
+        texts: mista::script::Texts {
+            path: "strategies/trend.rhai".into(),
+            source: String::new(),
+            imports: Default::default(),
+        },
         sha256: format!("{generation}f2c4a1b7d9e0c3f5a").repeat(4),
         parameters: vec![("lookback".into(), Value::Int(20)), ("stop_loss_pct".into(), Value::Float(0.02))],
         difference: String::new(),

@@ -178,7 +178,11 @@ fn a_script_that_fails_gives_way_to_the_one_before_or_rests_and_protection_stays
     }
     let text = ScriptText {
         generation: 2,
-        path: "test.rhai".to_owned(),
+        texts: mista::script::Texts {
+            path: "test.rhai".to_owned(),
+            source: String::new(),
+            imports: Default::default(),
+        },
         sha256: String::new(),
         parameters: Vec::new(),
         difference: String::new(),
