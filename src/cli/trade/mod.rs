@@ -211,6 +211,7 @@ pub fn trade(arguments: &TradeArguments) -> Result<(), Failure> {
         runtime_config: arguments.runtime_config.clone(),
         notifications,
         set_log_level: Box::new(super::set_log_level),
+        begins_anew: exchange.is_some(),
         swaps: true,
         warmup: if venue == Venue::Local { usize::MAX } else { WARMUP },
     };
