@@ -102,17 +102,18 @@ impl Trader {
         let text = candidate.text(self.parts.changeable.generations);
         let (before, settings) = (self.parts.desk.settings().clone(), candidate.settings().clone());
         let notes = candidate.notes().to_vec();
+        if settings != before {
+            // First, as its indicators are those of its settings.
+            self.set_settings(settings, vec!["rules and limits of the script".to_owned()])?;
+        }
         let (data, growth) = candidate.into_data();
         let at = wall_ms();
         self.write(at, &Record::Swap(Box::new(text.clone())))?;
         let answers = self.parts.desk.swap(at, &text, script, data, growth);
         let old = std::mem::replace(&mut self.parts.script, text);
-        self.parts.changeable.previous = Some((old, before.clone()));
+        self.parts.changeable.previous = Some((old, before));
         self.parts.changeable.pauses.push(began.elapsed());
         self.answer(at, answers)?;
-        if settings != before {
-            self.set_settings(settings, vec!["rules and limits of the script".to_owned()])?;
-        }
         for text in notes {
             self.note(&Record::Note { text })?;
         }
