@@ -1,14 +1,15 @@
 //! The part of the trader's loop that deals with what can change while it runs: the script, its parameters, limits.
 
-use super::candidate::{Candidate, Snapshot as Moment};
+use super::candidate::{Candidate, Rejected, Snapshot as Moment};
 use super::message::Message;
 use super::record::{LiveConfig, Record, ScriptText};
 use super::runtime_config_manager::{RuntimeConfigManager, changes};
 use super::script_watcher::{Found, ScriptWatcher};
 use super::trader::{Trader, TraderError, wall_ms};
-use crate::config::{InForce, LogLevel, RuntimeConfig};
+use crate::config::{InForce, LIMITS, LogLevel, RuntimeConfig};
 use crate::engine::Settings;
-use crate::script::{Parameters, STACK, Script};
+use crate::script::{Parameters, STACK, Script, Value, Written};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -23,95 +24,236 @@ pub struct Changeable {
     pub path: PathBuf,
     pub started: Parameters,
     pub set_log_level: Box<dyn Fn(Option<LogLevel>)>,
+    /// Parameters of the script in force before any runtime config: `started`, unless that names another strategy.
+    own: Parameters,
     /// What is in force of the runtime config.
     now: RuntimeConfig,
     /// What waits until nothing is held.
     waits: Option<RuntimeConfig>,
+    /// A runtime config whose script or parameters are being judged, and which judgement that is.
+    chosen: Option<(u64, RuntimeConfig)>,
+    choices: u64,
     looked: Option<Instant>,
     /// The script before the one in force, to go back to.
-    previous: Option<(ScriptText, Settings)>,
+    previous: Option<Previous>,
     generations: u64,
+    watches: bool,
     /// How long each swap held the trader up.
     pub pauses: Vec<Duration>,
 }
 
+/// What a rollback goes back to.
+struct Previous {
+    script: ScriptText,
+    started: Parameters,
+    own: Parameters,
+    strategy: Option<PathBuf>,
+    params: BTreeMap<String, Value>,
+}
+
+/// What a trader goes on with.
+pub struct Standing<'a> {
+    pub path: PathBuf,
+    /// Of that script, by whoever starts the trader.
+    pub started: Parameters,
+    /// The text in force.
+    pub script: &'a ScriptText,
+    /// What is in force of the runtime config.
+    pub now: RuntimeConfig,
+}
+
 impl Changeable {
     pub fn new(
-        path: PathBuf,
-        started: Parameters,
+        standing: Standing<'_>,
         config: &Path,
         set_log_level: Box<dyn Fn(Option<LogLevel>)>,
-        generation: u64,
+        watches: bool,
     ) -> Changeable {
+        let Standing { path, started, script, now } = standing;
+        let own = match Script::of(&script.texts) {
+            Ok(script) if now.strategy.is_some() => script.parameters(),
+            Ok(script) => kept(script.parameters(), &started),
+            // It has been loaded before.
+            Err(_) => started.clone(),
+        };
+        let started = if now.strategy.is_some() { started } else { own.clone() };
+        set_log_level(now.log_level);
         Changeable {
             watcher: None,
             config: RuntimeConfigManager::new(config),
             path,
             started,
             set_log_level,
-            now: RuntimeConfig::default(),
+            own,
+            now,
             waits: None,
+            chosen: None,
+            choices: 0,
             looked: None,
             previous: None,
-            generations: generation,
+            generations: script.generation,
+            watches,
             pauses: Vec::new(),
         }
     }
+
+    /// The file of the script in force.
+    fn path_in_force(&self) -> &Path {
+        self.now.strategy.as_deref().unwrap_or(&self.path)
+    }
+
+    /// Parameters in force: the script's own ones under the runtime config.
+    fn parameters(&self) -> Parameters {
+        let mut parameters = self.own.clone();
+        for (name, value) in self.now.values() {
+            // All have been taken before, at least of another text of the script.
+            let _ = parameters.set(name, &Written::Value(value));
+        }
+        parameters
+    }
+}
+
+/// Parameters of another text of a script, with the values of those that were there before.
+fn kept(mut parameters: Parameters, before: &Parameters) -> Parameters {
+    for entry in before.written() {
+        // One that is gone, or does not take the value any more, is at its default.
+        let _ = parameters.set(&entry.name, &Written::Value(entry.value.clone()));
+    }
+    parameters
 }
 
 impl Trader {
     /// How things stand, for who judges a script.
     pub(super) fn moment(&self) -> Moment {
+        let parameters = self.parts.changeable.parameters();
+        let written = parameters.written();
         Moment {
             texts: self.parts.script.texts.clone(),
-            parameters: self.parts.script.parameters.clone(),
+            parameters: written.map(|entry| (entry.name.clone(), entry.value.clone())).collect(),
             slots: self.parts.desk.strategy().slots(),
             candles: self.parts.desk.data().candles().clone(),
             settings: self.parts.desk.settings().clone(),
         }
     }
 
+    /// Watches the file of the script in force, in the place of any other.
+    pub(super) fn watch(&mut self) -> Result<(), TraderError> {
+        if !self.parts.changeable.watches {
+            return Ok(());
+        }
+        let (ask, tell) = (self.parts.outbox.clone(), self.parts.outbox.clone());
+        let ask = move || {
+            let (reply, answer) = std::sync::mpsc::channel();
+            ask.send(Message::Asked(reply)).ok()?;
+            answer.recv().ok()
+        };
+        let tell = move |found| tell.send(Message::Found(Box::new(found))).is_ok();
+        self.parts.changeable.watcher = None;
+        match ScriptWatcher::start(self.parts.changeable.path_in_force(), ask, tell) {
+            Ok(watcher) => self.parts.changeable.watcher = Some(watcher),
+            Err(error) => self.note(&Record::Note { text: error.to_string() })?,
+        }
+        Ok(())
+    }
+
     pub(super) fn on_found(&mut self, found: Found) -> Result<(), TraderError> {
         match found {
-            Found::Candidate(candidate) => self.swap(*candidate),
-            Found::Rejected(rejected) => {
-                let path = self.parts.changeable.path.display().to_string();
-                self.note(&Record::NotSwapped { path, message: rejected.message })
+            Found::Candidate(candidate) if *candidate.replaces() == self.moment().in_force() => {
+                let (now, started) =
+                    (self.parts.changeable.now.clone(), self.parts.changeable.started.clone());
+                self.swap(*candidate, now, started)
             }
+            Found::Candidate(_) => {
+                if let Some(watcher) = &self.parts.changeable.watcher {
+                    watcher.again();
+                }
+                Ok(())
+            }
+            Found::Rejected(rejected) => self.not_swapped(rejected),
             Found::InForce(_) => Ok(()),
         }
     }
 
-    fn swap(&mut self, candidate: Candidate) -> Result<(), TraderError> {
-        let began = Instant::now();
-        if *candidate.replaces() != self.moment().in_force() {
-            if let Some(watcher) = &self.parts.changeable.watcher {
-                watcher.again();
-            }
+    /// A script or parameters that the runtime config chose have been judged.
+    pub(super) fn on_chosen(
+        &mut self,
+        number: u64,
+        judged: Result<Box<Candidate>, Rejected>,
+    ) -> Result<(), TraderError> {
+        let Some((_, config)) = self.parts.changeable.chosen.take_if(|(chosen, _)| *chosen == number) else {
             return Ok(());
+        };
+        match judged {
+            // Another text was saved in the meantime.
+            Ok(candidate) if *candidate.replaces() != self.moment().in_force() => {
+                self.choose(config);
+                Ok(())
+            }
+            Ok(candidate) => {
+                let before = self.parts.changeable.path_in_force().to_owned();
+                let started = self.parts.changeable.started.clone();
+                self.swap(*candidate, config, started)?;
+                match before == self.parts.changeable.path_in_force() {
+                    true => Ok(()),
+                    false => self.watch(),
+                }
+            }
+            Err(rejected) => self.not_swapped(rejected),
         }
+    }
+
+    fn not_swapped(&mut self, rejected: Rejected) -> Result<(), TraderError> {
+        let path = self.parts.changeable.path_in_force().display().to_string();
+        self.note(&Record::NotSwapped { path, message: rejected.message })
+    }
+
+    /// Puts a candidate in force, and with it the script and parameters of `config`.
+    fn swap(
+        &mut self,
+        candidate: Candidate,
+        config: RuntimeConfig,
+        started: Parameters,
+    ) -> Result<(), TraderError> {
+        let began = Instant::now();
         let slots = self.parts.desk.strategy().slots();
         let script = match candidate.script(&slots) {
             Ok(script) => script,
-            Err(rejected) => {
-                let path = candidate.texts().path.clone();
-                return self.note(&Record::NotSwapped { path, message: rejected.message });
-            }
+            Err(rejected) => return self.not_swapped(rejected),
         };
-        self.parts.changeable.generations += 1;
-        let text = candidate.text(self.parts.changeable.generations);
-        let (before, settings) = (self.parts.desk.settings().clone(), candidate.settings().clone());
-        let notes = candidate.notes().to_vec();
-        if settings != before {
+        let changeable = &mut self.parts.changeable;
+        changeable.generations += 1;
+        let text = candidate.text(changeable.generations);
+        let own = match (&config.strategy, changeable.now.strategy == config.strategy) {
+            (None, _) => kept(script.parameters(), &started),
+            (Some(_), true) => kept(script.parameters(), &changeable.own),
+            (Some(_), false) => script.parameters(),
+        };
+        let started = if config.strategy.is_none() { own.clone() } else { started };
+        let previous = Previous {
+            script: self.parts.script.clone(),
+            started: std::mem::replace(&mut changeable.started, started),
+            own: std::mem::replace(&mut changeable.own, own),
+            strategy: changeable.now.strategy.clone(),
+            params: changeable.now.params.clone(),
+        };
+        let shown = shown(&changeable.now, &config, &changeable.started);
+        let is_news = changeable.now != config;
+        changeable.now = config;
+        let parameters = candidate.parameters();
+        let before = self.parts.desk.settings();
+        let settings = self.settings_with(parameters);
+        if settings != *before || is_news {
+            let shown = if is_news { shown } else { vec!["rules and limits of the script".to_owned()] };
             // First, as its indicators are those of its settings.
-            self.set_settings(settings, vec!["rules and limits of the script".to_owned()])?;
+            self.set_settings(settings, shown)?;
         }
+        let notes = candidate.notes().to_vec();
         let (data, growth) = candidate.into_data();
         let at = wall_ms();
         self.write(at, &Record::Swap(Box::new(text.clone())))?;
         let answers = self.parts.desk.swap(at, &text, script, data, growth);
-        let old = std::mem::replace(&mut self.parts.script, text);
-        self.parts.changeable.previous = Some((old, before));
+        self.parts.script = text;
+        self.parts.changeable.previous = Some(previous);
         self.parts.changeable.pauses.push(began.elapsed());
         self.answer(at, answers)?;
         for text in notes {
@@ -120,19 +262,43 @@ impl Trader {
         self.sync()
     }
 
-    fn set_settings(&mut self, settings: Settings, changes: Vec<String>) -> Result<(), TraderError> {
-        let paused = self.parts.changeable.now.paused;
-        self.tell(&Record::Config(Box::new(LiveConfig { settings, paused, changes })))
+    /// The settings in force, with rules and limits of `parameters`.
+    fn settings_with(&self, parameters: &Parameters) -> Settings {
+        let before = self.parts.desk.settings();
+        Settings {
+            rules: parameters.rules(&before.symbol),
+            limits: parameters.limits(),
+            max_order_notional: self.parts.changeable.now.max_order_notional,
+            ..before.clone()
+        }
     }
 
-    /// The desk went back to the script before.
+    fn set_settings(&mut self, settings: Settings, changes: Vec<String>) -> Result<(), TraderError> {
+        let now = self.parts.changeable.now.clone();
+        let config = LiveConfig { settings, paused: now.paused, changes, now };
+        self.tell(&Record::Config(Box::new(config)))
+    }
+
+    /// The desk went back to the script before. Limits and pauses of the time since stay.
     pub(super) fn on_rolled_back(&mut self) -> Result<(), TraderError> {
-        let Some((script, settings)) = self.parts.changeable.previous.take() else { return Ok(()) };
-        self.parts.script = script;
-        if *self.parts.desk.settings() != settings {
+        let Some(previous) = self.parts.changeable.previous.take() else { return Ok(()) };
+        self.parts.script = previous.script;
+        let changeable = &mut self.parts.changeable;
+        let is_another = changeable.now.strategy != previous.strategy;
+        let limits =
+            changeable.now.params.clone().into_iter().filter(|(name, _)| LIMITS.contains(&name.as_str()));
+        let mut params = previous.params;
+        params.retain(|name, _| !LIMITS.contains(&name.as_str()));
+        params.extend(limits);
+        let before = changeable.now.clone();
+        changeable.now = RuntimeConfig { strategy: previous.strategy, params, ..before.clone() };
+        (changeable.started, changeable.own) = (previous.started, previous.own);
+        let is_news = before != changeable.now;
+        let settings = self.settings_with(&self.parts.changeable.parameters());
+        if is_news || *self.parts.desk.settings() != settings {
             self.set_settings(settings, vec!["rules and limits of the script before".to_owned()])?;
         }
-        Ok(())
+        if is_another { self.watch() } else { Ok(()) }
     }
 
     /// Looks at the runtime config now and then, and takes what has waited.
@@ -162,9 +328,9 @@ impl Trader {
     }
 
     fn on_config(&mut self, config: &RuntimeConfig) -> Result<(), TraderError> {
-        let changeable = &self.parts.changeable;
-        let changed = changes(&changeable.now, config, &changeable.started);
-        self.parts.changeable.waits = None;
+        let changeable = &mut self.parts.changeable;
+        (changeable.waits, changeable.chosen) = (None, None);
+        let changed = changes(&changeable.now, config, &changeable.own);
         if changed.is_empty() {
             return Ok(());
         }
@@ -180,56 +346,53 @@ impl Trader {
         Ok(())
     }
 
-    /// Puts a runtime config in force; another script or other parameters are judged first.
+    /// Puts a runtime config in force. Another script or other parameters are judged first; until then, only what
+    /// need not wait is.
     fn take_config(&mut self, config: &RuntimeConfig) -> Result<(), TraderError> {
-        let changeable = &self.parts.changeable;
-        let all = changes(
-            &changeable.now,
-            &RuntimeConfig { apply: crate::config::Apply::Now, ..config.clone() },
-            &changeable.started,
-        );
-        let shown: Vec<String> = all.at_once.iter().chain(&all.when_flat).map(ToString::to_string).collect();
-        let needs_script =
-            config.strategy != changeable.now.strategy || config.params != changeable.now.params;
-        let mut parameters = changeable.started.clone();
-        let path = config.strategy.clone().unwrap_or_else(|| changeable.path.clone());
-        if config.strategy.is_none()
-            && let Err(error) = config.apply(&mut parameters)
-        {
-            return self.note(&Record::Note { text: format!("the runtime config changes nothing: {error}") });
+        let changeable = &mut self.parts.changeable;
+        let needs_script = needs_script(&changeable.now, config);
+        let config = RuntimeConfig { apply: crate::config::Apply::default(), ..config.clone() };
+        let now = match needs_script {
+            true => changes(&changeable.now, &config, &changeable.own).until_flat,
+            false => config.clone(),
+        };
+        let shown = shown(&changeable.now, &now, &changeable.own);
+        (changeable.set_log_level)(now.log_level);
+        changeable.now = now;
+        if !shown.is_empty() {
+            let settings = self.settings_with(&self.parts.changeable.parameters());
+            self.set_settings(settings, shown)?;
         }
-        (changeable.set_log_level)(config.log_level);
-        self.parts.changeable.now = config.clone();
         if needs_script {
-            self.judge_apart(path, config.clone());
+            self.choose(config);
         }
-        let before = self.parts.desk.settings();
-        let rules =
-            if config.strategy.is_none() { parameters.rules(&before.symbol) } else { before.rules.clone() };
-        let limits = if config.strategy.is_none() { parameters.limits() } else { before.limits };
-        let settings =
-            Settings { rules, limits, max_order_notional: config.max_order_notional, ..before.clone() };
-        self.set_settings(settings, shown)
+        Ok(())
     }
 
-    /// Another script, or the same with other parameters: judged on a thread of its own.
-    fn judge_apart(&self, path: PathBuf, config: RuntimeConfig) {
-        let (moment, out) = (self.moment(), self.parts.outbox.clone());
+    /// Has another script judged, or the same with other parameters, on a thread of its own.
+    fn choose(&mut self, config: RuntimeConfig) {
+        let moment = self.moment();
+        let changeable = &mut self.parts.changeable;
+        changeable.choices += 1;
+        let number = changeable.choices;
+        changeable.chosen = Some((number, config.clone()));
+        let path = config.strategy.clone().unwrap_or_else(|| changeable.path.clone());
+        let started = config.strategy.is_none().then(|| changeable.started.clone());
+        let out = self.parts.outbox.clone();
         let judge = move || {
             let judged = Script::load(&path).map_err(Into::into).and_then(|script| {
                 let mut parameters = script.parameters();
+                if let Some(started) = started {
+                    parameters = kept(parameters, &started);
+                }
                 if let Err(error) = config.apply(&mut parameters) {
                     let text = format!("{}: {error}", path.display());
-                    return Err(super::candidate::Rejected { message: text.clone(), line: text });
+                    return Err(Rejected { message: text.clone(), line: text });
                 }
                 Candidate::another(script, parameters, moment)
             });
-            let found = match judged {
-                Ok(candidate) => Found::Candidate(Box::new(candidate)),
-                Err(rejected) => Found::Rejected(rejected),
-            };
             // The trader may have ended.
-            let _ = out.send(Message::Found(Box::new(found)));
+            let _ = out.send(Message::Chosen { number, judged: judged.map(Box::new) });
         };
         let builder = std::thread::Builder::new().name("script candidate".to_owned()).stack_size(STACK);
         if let Err(error) = builder.spawn(judge) {
@@ -237,4 +400,19 @@ impl Trader {
             let _ = self.parts.outbox.send(Message::Warning(text));
         }
     }
+}
+
+/// Whether a runtime config asks for another script, or the same with other parameters than limits.
+fn needs_script(now: &RuntimeConfig, config: &RuntimeConfig) -> bool {
+    let own = |config: &RuntimeConfig| -> Vec<(String, Value)> {
+        let params = config.params.iter().filter(|(name, _)| !LIMITS.contains(&name.as_str()));
+        params.map(|(name, value)| (name.clone(), value.clone())).collect()
+    };
+    config.strategy != now.strategy || own(config) != own(now)
+}
+
+/// What changes, for people.
+fn shown(now: &RuntimeConfig, config: &RuntimeConfig, own: &Parameters) -> Vec<String> {
+    let config = RuntimeConfig { apply: crate::config::Apply::Now, ..config.clone() };
+    changes(now, &config, own).at_once.iter().map(ToString::to_string).collect()
 }

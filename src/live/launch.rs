@@ -3,22 +3,21 @@
 use super::client_manager::{ClientError, ClientManager, ClientSettings};
 use super::csv_trade_logger::CsvTradeLogger;
 use super::desk::{Desk, DeskSettings, ProtectionMode};
-use super::in_force::Changeable;
+use super::in_force::{Changeable, Standing};
 use super::journal::{Entry, Journal};
 use super::market_driver::{MarketControl, MarketDriver, Progress};
 use super::message::Message;
 use super::paper::PaperBroker;
 use super::record::{Record, Request, ScriptText, Session};
 use super::recovery::{RecoveryError, Snapshot, Walk, never_sent};
-use super::script_watcher::ScriptWatcher;
 use super::state_manager::{StateError, StateManager};
 use super::trader::{Broker, Farewell, Parts, Trader, TraderError, Watcher, wall_ms};
 use super::venue::Venue;
 use super::webhook::Notifier;
-use crate::config::{LogLevel, Notifications};
+use crate::config::{LogLevel, Notifications, RuntimeConfig};
 use crate::engine::{Booking, Growth, Settings};
 use crate::model::Candles;
-use crate::script::{Parameters, Script};
+use crate::script::{Parameters, Script, Written};
 use crate::venues::binance::endpoints::Endpoints;
 use crate::venues::binance::sign::Credentials;
 use crate::venues::rules::SymbolRules;
@@ -138,7 +137,7 @@ pub fn launch(
     let (is_led, bot, venue, credentials) =
         (plan.is_led, plan.bot.clone(), plan.venue, plan.credentials.clone());
     let endpoints = plan.endpoints.clone();
-    let (path, started, swaps) = (PathBuf::from(plan.script.path()), plan.parameters.clone(), plan.swaps);
+    let (path, swaps) = (PathBuf::from(plan.script.path()), plan.swaps);
     let runtime_config = plan.runtime_config.clone();
     let set_log_level = std::mem::replace(&mut plan.set_log_level, Box::new(|_| {}));
     let notifier = match plan.notifications.take() {
@@ -189,21 +188,8 @@ pub fn launch(
         _ => Broker::Exchange(client),
     };
     begun.journal.sync().map_err(StateError::from)?;
-    let generation = begun.script.generation;
-    let mut changeable = Changeable::new(path.clone(), started, &runtime_config, set_log_level, generation);
-    if swaps {
-        let (ask, tell) = (outbox.clone(), outbox.clone());
-        let ask = move || {
-            let (reply, answer) = std::sync::mpsc::channel();
-            ask.send(Message::Asked(reply)).ok()?;
-            answer.recv().ok()
-        };
-        let tell = move |found| tell.send(Message::Found(Box::new(found))).is_ok();
-        match ScriptWatcher::start(&path, ask, tell) {
-            Ok(watcher) => changeable.watcher = Some(watcher),
-            Err(error) => watcher.on(0, wall_ms(), &Record::Note { text: error.to_string() }),
-        }
-    }
+    let standing = Standing { path, started: begun.started, script: &begun.script, now: begun.now };
+    let changeable = Changeable::new(standing, &runtime_config, set_log_level, swaps);
     let trader = Trader::new(Parts {
         changeable,
         notifier,
@@ -233,6 +219,10 @@ struct Begun {
     journal: Journal<Record>,
     /// What the desk is to be told before anything else, after a restart.
     first: Vec<Record>,
+    /// Parameters that it was begun with.
+    started: Parameters,
+    /// What is in force of the runtime config.
+    now: RuntimeConfig,
 }
 
 fn has_state(state: &StateManager) -> Result<bool, LaunchError> {
@@ -328,7 +318,8 @@ fn begin(
     let filter = session.settings.rules.atr_filter;
     let (data, growth) = Growth::start(candles, plan.script.specs(), filter.as_ref());
     let desk = Desk::new(&session, plan.script, data, growth);
-    Ok(Begun { session, script, desk, journal, first: Vec::new() })
+    let (started, now) = (plan.parameters, RuntimeConfig::default());
+    Ok(Begun { session, script, desk, journal, first: Vec::new(), started, now })
 }
 
 fn recover(plan: &Plan, state: &mut StateManager, watcher: &mut dyn Watcher) -> Result<Begun, LaunchError> {
@@ -379,7 +370,50 @@ fn recover(plan: &Plan, state: &mut StateManager, watcher: &mut dyn Watcher) -> 
         .collect();
     inputs.push(Record::Restart { program: env!("CARGO_PKG_VERSION").to_owned() });
     let (session, script) = (walk.session.clone(), walk.script.clone());
-    Ok(Begun { session, script, desk: walk.desk, journal, first: inputs })
+    let now = entries.iter().rev().find_map(|entry| match &entry.record {
+        Record::Config(config) => Some(config.now.clone()),
+        _ => None,
+    });
+    let now = now.unwrap_or_default();
+    let started = started(plan, &session);
+    if let Some(text) = ignored(plan, &session, &started) {
+        write(&mut journal, watcher, at, &Record::Note { text })?;
+    }
+    Ok(Begun { session, script, desk: walk.desk, journal, first: inputs, started, now })
+}
+
+/// The parameters that the session was begun with, in the script as it is now.
+fn started(plan: &Plan, session: &Session) -> Parameters {
+    let mut parameters = plan.script.parameters();
+    for (name, value) in &session.script.parameters {
+        // The script may have changed since.
+        let _ = parameters.set(name, &Written::Value(value.clone()));
+    }
+    parameters
+}
+
+/// What was asked for and is otherwise in the session that goes on, in words.
+fn ignored(plan: &Plan, session: &Session, started: &Parameters) -> Option<String> {
+    let mut others: Vec<String> = Vec::new();
+    for wanted in plan.parameters.entries() {
+        if let Some(kept) = started.get(&wanted.name).filter(|kept| **kept != wanted.value) {
+            others.push(format!("{} is {kept}, not {}", wanted.name, wanted.value));
+        }
+    }
+    if plan.settings.size != session.settings.size {
+        others.push("the entry size".to_owned());
+    }
+    if plan.venue.has_account() && plan.protection != session.desk.protection {
+        others.push("--protection".to_owned());
+    }
+    let balance = plan.balance.filter(|balance| *balance != session.settings.initial_balance);
+    others.extend(balance.map(|_| format!("the balance was {}", session.settings.initial_balance)));
+    (!others.is_empty()).then(|| {
+        format!(
+            "this session goes on as it was begun: {}. Change parameters in the runtime config, or begin another session with --bot",
+            others.join(", ")
+        )
+    })
 }
 
 /// Whether a session can go on as it is wanted now.

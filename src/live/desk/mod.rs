@@ -348,6 +348,11 @@ impl<S: Strategy> Desk<S> {
         std::mem::take(&mut self.out)
     }
 
+    /// Whether the script in force is new, and may still be rolled back.
+    pub fn is_on_trial(&self) -> bool {
+        self.previous.is_some()
+    }
+
     fn caught_up(&self, mut data: DataHandler, mut growth: Growth) -> (DataHandler, Growth) {
         let candles = self.engine.data().candles();
         for row in data.candles().len()..candles.len() {
@@ -774,6 +779,8 @@ impl<S: Strategy> Desk<S> {
             }
         }
         if restarted {
+            // Not kept over a restart, whatever it goes on from.
+            self.previous = None;
             self.state.retry = None;
             self.state.overdue = None;
             self.state.moved = i64::MIN;

@@ -237,7 +237,12 @@ pub fn eventful() -> Told {
     };
     told.note(Record::Swap(Box::new(swap)));
     let changes = vec!["stop_loss_pct: 0.02 → 0.03".into(), "log_level: info → debug".into()];
-    told.tell(Record::Config(Box::new(LiveConfig { settings: settings(), paused: false, changes })));
+    told.tell(Record::Config(Box::new(LiveConfig {
+        settings: settings(),
+        paused: false,
+        changes,
+        now: Default::default(),
+    })));
     told.note(Record::Disconnected { what: "market".into(), why: "closed by the exchange".into() });
     told.at += 1_500;
     told.note(Record::Connected { what: "market".into(), generation: 2 });
