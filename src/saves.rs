@@ -9,7 +9,7 @@ use notify::event::ModifyKind;
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant, SystemTime};
 
 /// Editors write a file in several steps; a save counts once it has been quiet for this long.
@@ -186,11 +186,9 @@ impl Saves {
         loop {
             self.files = self.stamps();
             let mut quiet = Instant::now() + SETTLE;
-            loop {
-                match self.signals.recv_timeout(quiet.saturating_duration_since(Instant::now())) {
-                    Ok(signal) => self.hear(signal),
-                    Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
-                }
+            let left = |quiet: Instant| quiet.saturating_duration_since(Instant::now());
+            while let Ok(signal) = self.signals.recv_timeout(left(quiet)) {
+                self.hear(signal);
                 if self.ended {
                     return;
                 }

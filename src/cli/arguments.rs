@@ -9,7 +9,7 @@ use clap::Args;
 use std::path::{Path, PathBuf};
 
 /// Flags that say which candles to use.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, PartialEq, Args)]
 pub struct DataArguments {
     /// Candle file [default: the bundled data/1h/BTCUSDT_1h.csv]
     #[arg(long, value_name = "FILE")]
@@ -23,7 +23,7 @@ pub struct DataArguments {
 }
 
 /// Flags that say what to run on and how.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, PartialEq, Args)]
 pub struct JobArguments {
     #[command(flatten)]
     pub data: DataArguments,

@@ -2,6 +2,7 @@
 
 mod api;
 mod arguments;
+mod bots;
 mod check;
 mod doctor;
 mod exchange;
@@ -13,9 +14,12 @@ mod outputs;
 mod replay;
 mod run;
 mod series;
+mod status;
+mod torture;
 mod trade;
 mod verify;
 mod watch;
+mod why;
 
 use crate::config::LogLevel;
 use crate::job::JobError;
@@ -144,12 +148,18 @@ enum Verb {
     Api(api::ApiArguments),
     /// Trade a script: on an exchange of its own, on paper, on the test network, or live
     Trade(Box<trade::TradeArguments>),
+    /// Kill a trader over and over, and compare its books with the exchange's
+    Torture(torture::TortureArguments),
     /// Run a session again from its journal, and say whether it comes out the same
     Replay(replay::ReplayArguments),
     /// Run an exchange on this machine: candles replayed over Binance's protocol, with play money
     Exchange(Box<exchange::ExchangeArguments>),
     /// Would this machine trade? Network, clock, key, symbol, money, disk, config, scripts: a line each
     Doctor(Box<doctor::DoctorArguments>),
+    /// What a trader does, or did: position, orders, risk, script, from its files alone
+    Status(status::StatusArguments),
+    /// Why a signal became a trade or did not, in a session or a backtest
+    Why(Box<why::WhyArguments>),
     /// Download candles, or read the exchange's dumps, into candle files
     Fetch(fetch::FetchArguments),
     /// Write indicators as columns of a CSV file
@@ -223,9 +233,12 @@ fn arguments_to_exit() -> ExitCode {
         Verb::Verify(arguments) => verify::verify(&arguments),
         Verb::Api(arguments) => api::api(&arguments),
         Verb::Trade(arguments) => trade::trade(&arguments),
+        Verb::Torture(arguments) => torture::torture(&arguments),
         Verb::Replay(arguments) => replay::replay(&arguments),
         Verb::Exchange(arguments) => exchange::exchange(&arguments),
         Verb::Doctor(arguments) => doctor::doctor(&arguments),
+        Verb::Status(arguments) => status::status(&arguments),
+        Verb::Why(arguments) => why::why(&arguments),
         Verb::Fetch(arguments) => fetch::fetch(&arguments),
         Verb::Series(arguments) => series::series(&arguments),
     };

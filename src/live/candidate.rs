@@ -377,3 +377,71 @@ impl Before {
         format!("differs in {count} of {all} candles, first at {time}: {now}, was: {was}")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Candle;
+
+    fn script(source: &str) -> Script {
+        Script::compile("slow.rhai", source, Path::new("")).unwrap()
+    }
+
+    fn rising(rows: usize) -> Arc<Candles> {
+        let mut candles = Candles::default();
+        for row in 0..rows {
+            let (time, price) = (row as i64 * 60_000, 100.0 + row as f64);
+            let (open_time, close_time) = (time, time + 59_999);
+            let candle = Candle {
+                open_time,
+                close_time,
+                open: price,
+                high: price,
+                low: price,
+                close: price,
+                volume: 1.0,
+            };
+            candles.push(candle);
+        }
+        Arc::new(candles)
+    }
+
+    fn over(rows: usize, before: &Script) -> Snapshot {
+        Snapshot {
+            texts: before.texts(),
+            parameters: Vec::new(),
+            slots: before.slots(),
+            candles: rising(rows),
+            settings: Settings::default(),
+        }
+    }
+
+    #[test]
+    fn one_that_takes_too_long_is_refused() {
+        let before = script("fn on_candle(ctx, p) { }");
+        let slow = script("fn on_candle(ctx, p) { let n = 0; for i in 0..1000 { n += i; } }");
+        let rejected = Candidate::prepare_within(slow, over(20, &before), Duration::ZERO).err().unwrap();
+        let line = "slow.rhai: too slow: 0 of the last 20 candles took more than 0 s";
+        assert!(rejected.line.starts_with(line), "{rejected}");
+    }
+
+    #[test]
+    fn where_there_are_few_candles_or_none_what_can_be_judged_is() {
+        let before = script("fn on_candle(ctx, p) { }");
+        let new = || script("fn on_candle(ctx, p) { ctx.enter_long(); }");
+        let long = || script("fn init(p) { #{ a: sma(close, 30) } } fn on_candle(ctx, p) { }");
+        let difference = |new: Script, rows: usize, before: &Script| {
+            let judged = Candidate::prepare(new, over(rows, before));
+            judged.map_or_else(|rejected| rejected.line, |candidate| candidate.difference().to_owned())
+        };
+        assert_eq!(difference(new(), 0, &before), "not compared: no candle has all indicators yet");
+        assert_eq!(
+            difference(new(), 1, &before),
+            "differs in 1 of 1 candles, first at 1970-01-01T00:01:00Z: entered long, was: nothing"
+        );
+        // Neither decides yet: nothing is lost.
+        assert_eq!(difference(long(), 20, &long()), "not compared: no candle has all indicators yet");
+        assert!(difference(long(), 20, &before).contains("more than the 20 candles there are"));
+        assert_eq!(difference(new(), 20, &long()), "not compared: no candle has all indicators yet");
+    }
+}

@@ -62,6 +62,9 @@ pub struct Plan {
     pub runtime_config: PathBuf,
     pub notifications: Option<Notifications>,
     pub set_log_level: Box<dyn Fn(Option<LogLevel>)>,
+    /// The exchange began with this process and knows nothing of earlier ones: what is there of an earlier session
+    /// is put aside.
+    pub begins_anew: bool,
     /// Takes other texts of the script as they are saved.
     pub swaps: bool,
 }
@@ -99,6 +102,9 @@ pub fn launch(
         return Err(LaunchError::Refused(format!("the venue {} needs a key", plan.venue)));
     }
     let mut state = StateManager::open(&plan.state_folder, &plan.bot)?;
+    if plan.begins_anew {
+        state.put_aside()?;
+    }
     let client = ClientManager::connect(ClientSettings {
         endpoints: plan.endpoints.clone(),
         credentials: plan.credentials.clone().filter(|_| has_account),
@@ -354,6 +360,7 @@ fn recover(plan: &Plan, state: &mut StateManager, watcher: &mut dyn Watcher) -> 
         walk.step(entry).map_err(failed)?;
     }
     check_same(plan, &walk.session)?;
+    entries.iter().for_each(|entry| watcher.recall(entry.n, entry.at, &entry.record));
     if let Some(cut) = &opened.cut {
         watcher.on(0, wall_ms(), &Record::Note { text: cut.to_string() });
     }

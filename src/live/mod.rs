@@ -9,6 +9,7 @@
 //!   and whom it tells.
 //! - [`script_watcher`]: waits for saves of the script in force; [`candidate`]: judges what was saved before it can take
 //!   its place; [`in_force`]: puts it there.
+//! - [`status`], [`why`], [`plain`], [`view`]: what people see of it, made from the records alone.
 
 pub mod boundary;
 pub mod candidate;
@@ -24,6 +25,7 @@ pub mod message;
 mod notice;
 pub mod paper;
 pub mod parity;
+pub mod plain;
 pub mod record;
 pub mod recovery;
 pub mod replay;
@@ -31,6 +33,10 @@ pub mod runtime_config_manager;
 pub mod script_watcher;
 mod shadow;
 pub mod state_manager;
+pub mod status;
+pub mod torture;
 pub mod trader;
 pub mod venue;
+pub mod view;
 pub mod webhook;
+pub mod why;

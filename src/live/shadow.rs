@@ -95,7 +95,8 @@ pub fn shadow(
     let mut venue = SimulatedVenue::new(candles, None, settings.costs).booking(settings.booking);
     let ran = run(settings, data, rows.clone(), &mut timed, &mut venue, &mut ears);
     if timed.slow {
-        return Err(Fell::Slow(ears.decided.len(), rows.len(), within));
+        // The last of them closed, and was not decided on.
+        return Err(Fell::Slow(ears.decided.len().saturating_sub(1), rows.len(), within));
     }
     // The first thing that went wrong, whichever it was.
     if let Some(absurd) = ears.absurd {

@@ -192,6 +192,16 @@ impl StateManager {
         &self.files
     }
 
+    /// Begins anew: what there is of an earlier session is renamed, over what was put aside before.
+    pub fn put_aside(&mut self) -> Result<(), StateError> {
+        for path in [self.files.journal(), self.files.snapshot(), self.files.previous()] {
+            if is_there(&path)? {
+                fs::rename(&path, with_ending(&path, ".old")).map_err(FileError::of(&path, "rename it"))?;
+            }
+        }
+        Ok(())
+    }
+
     /// See [`Files::load`].
     pub fn load<T: DeserializeOwned>(&self) -> Result<Loaded<T>, StateError> {
         self.files.load()

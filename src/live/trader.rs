@@ -59,6 +59,10 @@ pub enum Broker {
 /// Hears of every record, for people.
 pub trait Watcher {
     fn on(&mut self, n: u64, at: i64, record: &Record);
+    /// One that was written before the process began.
+    fn recall(&mut self, _n: u64, _at: i64, _record: &Record) {}
+    /// A price, whether or not it changes anything.
+    fn see(&mut self, _price: f64, _at: i64) {}
     /// Between messages: may draw, and may ask to stop.
     fn tick(&mut self, _desk: &Desk<Script>) -> Option<Record> {
         None
@@ -385,6 +389,7 @@ impl Trader {
     }
 
     fn on_price(&mut self, time: i64, price: f64, at_open: bool) -> Result<(), TraderError> {
+        self.parts.watcher.see(price, wall_ms());
         let (state, engine) = self.parts.desk.view();
         let concerns = state.is_due || engine.position.position().is_some();
         if (at_open && concerns) || self.parts.desk.is_moved_by(price) && (at_open || !state.is_due) {

@@ -21,15 +21,15 @@ const START: i64 = 1_609_718_400_000;
 // ---- what is generated
 
 /// Four prices that make a candle, as steps of a grid from the close before.
-type Steps = (i32, u8, u8, u8, bool);
+pub type Steps = (i32, u8, u8, u8, bool);
 
-fn steps() -> impl Strategy<Value = Steps> {
+pub fn steps() -> impl Strategy<Value = Steps> {
     let gap = prop_oneof![4 => Just(0), 2 => -3..=3i32, 1 => -15..=15i32];
     (gap, 0..6u8, 0..6u8, 0..=10u8, prop::bool::weighted(0.05))
 }
 
 /// Candles of `step` ms, some of them missing, on a grid of `tick`.
-fn candles(steps: &[Steps], tick: f64, step: i64) -> Candles {
+pub fn candles(steps: &[Steps], tick: f64, step: i64) -> Candles {
     let (mut grid, mut time) = (60i32, START);
     let rows = steps.iter().map(|&(gap, up, down, close, missing)| {
         if missing {
@@ -73,7 +73,7 @@ fn coarser(fine: &Candles) -> Candles {
 
 /// What is asked at one close.
 #[derive(Debug, Clone, Default)]
-struct Act {
+pub struct Act {
     entry: Option<Direction>,
     exit: bool,
     size: Option<Size>,
@@ -96,7 +96,7 @@ fn size() -> impl Strategy<Value = Size> {
     ]
 }
 
-fn act() -> impl Strategy<Value = Act> {
+pub fn act() -> impl Strategy<Value = Act> {
     let entry =
         prop_oneof![3 => Just(None), 2 => Just(Some(Direction::Long)), 2 => Just(Some(Direction::Short))];
     let maybe = |weight| prop::option::weighted(weight, fraction());
@@ -114,7 +114,7 @@ fn act() -> impl Strategy<Value = Act> {
         })
 }
 
-fn settings() -> impl Strategy<Value = Settings> {
+pub fn settings() -> impl Strategy<Value = Settings> {
     let maybe = || prop::option::weighted(0.3, fraction());
     let instrument = prop::option::weighted(0.3, (0..4u32, 0..3u32, 0..100i64)).prop_map(|rules| {
         rules.map(|(step, least, notional)| Instrument {
@@ -165,7 +165,7 @@ fn settings() -> impl Strategy<Value = Settings> {
 
 // ---- who acts and who watches
 
-struct Actor<'a> {
+pub struct Actor<'a> {
     acts: &'a [Act],
     first: usize,
     /// What stood in the way of an entry at each row.
@@ -173,7 +173,7 @@ struct Actor<'a> {
 }
 
 impl<'a> Actor<'a> {
-    fn new(acts: &'a [Act], first: usize) -> Self {
+    pub fn new(acts: &'a [Act], first: usize) -> Self {
         Actor { acts, first, standings: Vec::new() }
     }
 }

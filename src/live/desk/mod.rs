@@ -12,7 +12,7 @@ pub(super) mod ears;
 mod orders;
 mod protect;
 
-pub use orders::{Phase, Role, Working};
+pub use orders::{Cancel as Cancelling, Phase, Role, Working, apply};
 
 use super::record::{
     Answered, ClosedTrade, Decision, LiveConfig, News, Record, RefusedAs, Request, ScriptText, Session,
@@ -184,10 +184,11 @@ impl<S: Strategy> Strategy for Seat<S> {
 }
 
 pub struct Desk<S> {
-    interval_ms: i64,
     engine: Engine<Seat<S>, Ears>,
     growth: Growth,
     settings: DeskSettings,
+    /// Length of a candle, in ms.
+    interval: Option<i64>,
     state: DeskState,
     previous: Option<Previous<S>>,
     out: Vec<Record>,
@@ -228,8 +229,8 @@ impl<S: Strategy> Desk<S> {
             rest_is_dust: false,
         };
         let settings = session.desk.clone();
-        let interval_ms = session.interval.parse().map_or(0, Interval::ms);
-        Desk { interval_ms, engine, growth, settings, state, previous: None, out: Vec::new() }
+        let interval = session.interval.parse().ok().map(Interval::ms);
+        Desk { engine, growth, settings, interval, state, previous: None, out: Vec::new() }
     }
 
     /// What it would have to be told to go on from here, besides the candles.
@@ -366,12 +367,9 @@ impl<S: Strategy> Desk<S> {
         let (Some(open), Some(close)) = (candles.open_time.last(), candles.close_time.last()) else {
             return 0;
         };
-        if self.interval_ms <= 0 {
-            return close + 1;
-        }
-        // Candles may be missing, and one around an outage of the exchange may be short.
-        let passed = (time - open).div_euclid(self.interval_ms).max(1);
-        open + passed * self.interval_ms
+        let length = self.interval.unwrap_or(close - open + 1).max(1);
+        // Candles may be missing, and one before a halt may be short.
+        open + (time.saturating_sub(*open) / length).max(1) * length
     }
 
     fn has_position(&self) -> bool {
@@ -388,7 +386,7 @@ impl<S: Strategy> Desk<S> {
             return self
                 .alarm(format!("a candle that was there already came again: {}", iso(candle.open_time)));
         }
-        if self.row() > 0 && candle.open_time > next {
+        if self.row() > 0 && candle.open_time > next.max(self.running_open_time(next)) {
             self.alarm(format!("candles are missing from {} to {}", iso(next), iso(candle.open_time)));
         }
         if self.state.is_due {
@@ -653,6 +651,9 @@ impl<S: Strategy> Desk<S> {
             _ => None,
         };
         let mut later = false;
+        if !matches!(outcome, Answered::Accepted(_)) {
+            self.state.moved = i64::MIN;
+        }
         for order in &mut self.state.orders {
             if order.cancel.as_ref().is_some_and(|cancel| cancel.request == request) {
                 order.cancel = None;
@@ -674,6 +675,7 @@ impl<S: Strategy> Desk<S> {
         let retry = self.state.retry.get_or_insert(Retry { since: self.state.wall, ..Retry::default() });
         retry.next = self.state.wall + pause(retry.count);
         retry.count += 1;
+        self.state.moved = i64::MIN;
     }
 
     /// An order was not placed, and will not be.
@@ -774,6 +776,7 @@ impl<S: Strategy> Desk<S> {
         if restarted {
             self.state.retry = None;
             self.state.overdue = None;
+            self.state.moved = i64::MIN;
             self.state.stopping = false;
             self.state.flatten = false;
             self.engine.set_paused(self.state.paused);
@@ -990,7 +993,7 @@ impl<S: Strategy> Desk<S> {
             self.flatten();
         }
         match self.state.leaving {
-            Some(leaving) if leaving.stuck => {}
+            Some(leaving) if leaving.stuck => self.state.retry = None,
             Some(leaving) => self.leave(leaving),
             None => self.protect(),
         }

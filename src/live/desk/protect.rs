@@ -36,7 +36,10 @@ impl<S: Strategy> Desk<S> {
     /// The next step towards what should rest. Nothing is under way.
     pub(super) fn protect(&mut self) {
         self.state.behind = false;
-        let Some(wanted) = self.wanted().filter(|_| !self.watches()) else { return };
+        let Some(wanted) = self.wanted().filter(|_| !self.watches()) else {
+            self.state.retry = None;
+            return;
+        };
         let resting = || self.state.orders.iter().filter(|order| order.role.protects());
         let level = |role| resting().find(|order| order.role == role).and_then(|order| order.level);
         let (stop, target) = (level(Role::Stop), level(Role::Target));
@@ -48,6 +51,7 @@ impl<S: Strategy> Desk<S> {
         }
         if resting().any(|order| !order.executed.is_zero()) {
             // Being executed: it ends, or the price turns and the level is watched.
+            self.state.retry = None;
             return;
         }
         let is_empty = resting().next().is_none();
@@ -56,6 +60,7 @@ impl<S: Strategy> Desk<S> {
             || (!is_empty && self.state.clock < self.state.moved.saturating_add(MOVE_PAUSE_MS));
         if waits {
             self.state.behind = true;
+            self.state.retry = None;
             return;
         }
         let Some(id) = resting().next().map(|order| order.id.clone()) else { return self.place(wanted) };

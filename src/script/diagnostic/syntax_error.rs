@@ -196,6 +196,10 @@ fn bad_input(message: &str, line: usize, column: usize) -> Diagnostic {
         };
     }
     match quoted {
+        Some(found) if found.chars().any(char::is_control) => {
+            at(format!("`{}` is not expected here", found.escape_default()))
+                .with_help("this is no plain text, or one in another encoding: save it as UTF-8")
+        }
         Some(found) if !found.is_ascii() && message.starts_with("Unexpected") => {
             at(format!("`{found}` is not expected here"))
                 .with_help("names are made of the letters a to z, digits and `_`")

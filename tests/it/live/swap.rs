@@ -420,6 +420,80 @@ fn a_script_that_was_in_force_comes_back_from_its_texts_alone() {
     assert!(error.contains(&format!("{shown}:27:9")), "{error}");
 }
 
+/// A watcher over a folder, and the trader it asks.
+struct Watched {
+    folder: Folder,
+    trader: Arc<Mutex<Snapshot>>,
+    found: Receiver<Found>,
+    watcher: ScriptWatcher,
+}
+
+impl Watched {
+    fn new() -> Watched {
+        let folder = Folder::new();
+        let before = in_force(&folder, "swing");
+        Watched::over(folder, before)
+    }
+
+    fn over(folder: Folder, before: Snapshot) -> Watched {
+        let trader = Arc::new(Mutex::new(before));
+        let asked = trader.clone();
+        let (sender, found) = channel();
+        let ask = move || Some(asked.lock().unwrap().clone());
+        let watcher =
+            ScriptWatcher::start(&folder.path("swing.rhai"), ask, move |it| sender.send(it).is_ok());
+        Watched { watcher: watcher.unwrap(), folder, trader, found }
+    }
+
+    fn edited(&self, mark: &str) -> String {
+        edited(&self.folder, "swing", "// candles", &format!("// {mark}"))
+    }
+
+    fn next(&self) -> Found {
+        self.found.recv_timeout(Duration::from_secs(60)).unwrap()
+    }
+
+    /// The next thing found is a candidate with this text.
+    fn finds(&self, text: &str) -> Candidate {
+        match self.next() {
+            Found::Candidate(candidate) => {
+                assert_eq!(candidate.texts().source, text);
+                *candidate
+            }
+            Found::Rejected(rejected) => panic!("{rejected}"),
+            Found::InForce(_) => panic!("in force"),
+        }
+    }
+
+    fn refuses(&self) -> String {
+        match self.next() {
+            Found::Rejected(rejected) => self.folder.plain(&rejected.line),
+            _ => panic!("not refused"),
+        }
+    }
+
+    /// The last of what is found; what came before may or may not be seen.
+    fn finds_at_last(&self, text: &str) {
+        loop {
+            if let Found::Candidate(candidate) = self.next()
+                && candidate.texts().source == text
+            {
+                return;
+            }
+        }
+    }
+
+    fn save(&self, text: &str) {
+        fs::write(self.folder.path("swing.rhai"), text).unwrap();
+    }
+
+    fn save_by_renaming(&self, text: &str) {
+        let new = self.folder.path("swing.rhai.new");
+        fs::write(&new, text).unwrap();
+        fs::rename(new, self.folder.path("swing.rhai")).unwrap();
+    }
+}
+
 #[test]
 fn a_save_is_found_however_an_editor_makes_it() {
     let watched = Watched::new();

@@ -24,6 +24,8 @@ pub struct Broker {
     /// Whether orders that rest are only acknowledged.
     pub acks: bool,
     ids: HashSet<String>,
+    /// Held before, and not the desk's.
+    own: Decimal,
 }
 
 /// What came of a request.
@@ -43,14 +45,18 @@ impl Broker {
         let rates = CommissionRates { maker: rate, taker: rate, buyer: zero, seller: zero };
         let account = exchange.open_account(rates, None);
         exchange.transfer(account, &quote, balance, 0).unwrap();
+        // What is there besides does not keep anybody from selling twice.
+        let own = Decimal::ONE_THOUSAND;
+        exchange.transfer(account, &base, own, 0).unwrap();
         exchange.take_events();
-        Broker { exchange, account, base, quote, now: 0, acks: false, ids: HashSet::new() }
+        Broker { exchange, account, base, quote, now: 0, acks: false, ids: HashSet::new(), own }
     }
 
-    /// All that is held of the base asset.
+    /// What was bought and not sold.
     pub fn held(&self) -> Decimal {
         let balances = self.exchange.balances(self.account);
         balances.iter().find(|it| *it.asset == *self.base).map_or(Decimal::ZERO, |it| it.free + it.locked)
+            - self.own
     }
 
     pub fn open(&self) -> Vec<Order> {

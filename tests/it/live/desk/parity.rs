@@ -8,6 +8,7 @@ use crate::support::{BTC_1H, BTC_5M, ETH_5M, SCRIPTS, candles, script_path};
 use mista::backtest::Backtest;
 use mista::engine::{Booking, ColumnCache, Growth, Settings};
 use mista::live::desk::{Desk, ProtectionMode};
+use mista::live::record::Session;
 use mista::model::{Candle, ExitReason, Size, Trade, parse_iso};
 use mista::script::{Script, Written};
 use rust_decimal::Decimal;
@@ -79,7 +80,8 @@ fn check(case: &Case<'_>) -> Vec<Trade> {
 
     let live = load(case);
     let (specs, filter) = (live.specs().to_vec(), settings.rules.atr_filter);
-    let started = session(&settings, case.protection);
+    let interval = if case.data == BTC_1H { "1h" } else { "5m" };
+    let started = Session { interval: interval.to_owned(), ..session(&settings, case.protection) };
     let live = std::cell::RefCell::new(Some(live));
     let make = move |candles: &[Candle]| {
         let (data, growth) = Growth::start(candles.iter().copied().collect(), &specs, filter.as_ref());
@@ -208,8 +210,9 @@ fn years_of_candles() {
         check(&Case {
             script: MOVES,
             data: BTC_1H,
-            days: ["2019-01-01", "2023-12-01"],
+            days: ["2021-03-07", "2022-03-07"],
             set: &[&kind],
+            size: Size::Quote(200.0),
             ..CASE
         });
     }

@@ -6,7 +6,7 @@ use mista::engine::Strategy;
 use mista::live::desk::{Desk, DeskState};
 use mista::live::record::{Answered, ClosedTrade, Decision, News, Record, RefusedAs, Request};
 use mista::model::money::decimal;
-use mista::model::{Candle, Direction, Side};
+use mista::model::{Candle, Direction, Refusal, Side};
 use mista::venues::sim::path::{Extremes, corners};
 use rust_decimal::Decimal;
 use std::collections::VecDeque;
@@ -55,13 +55,16 @@ pub struct Ride<S> {
     pub events: Events,
     pub wall: i64,
     candles: Vec<Candle>,
-    outbox: VecDeque<(u64, Request)>,
+    outbox: VecDeque<(u64, Request, Fault)>,
     /// Carried out later, by the wall clock.
     late: Vec<(i64, Request)>,
+    /// Prices that come while something is under way.
+    pub meanwhile: VecDeque<f64>,
     missed: bool,
     pub trades: Vec<ClosedTrade>,
     pub decisions: Vec<Decision>,
     pub alarms: Vec<String>,
+    pub held: Vec<Refusal>,
     pub requests: Vec<Request>,
     /// Whether prices that change nothing are kept from the desk.
     pub filters_prices: bool,
@@ -87,10 +90,12 @@ impl<S: Strategy> Ride<S> {
             candles: warmup.to_vec(),
             outbox: VecDeque::new(),
             late: Vec::new(),
+            meanwhile: VecDeque::new(),
             missed: false,
             trades: Vec::new(),
             decisions: Vec::new(),
             alarms: Vec::new(),
+            held: Vec::new(),
             requests: Vec::new(),
             filters_prices: true,
             restores: 0,
@@ -120,53 +125,61 @@ impl<S: Strategy> Ride<S> {
         if let Record::Candle { candle } = &input {
             self.candles.push(*candle);
         }
-        let first = out.iter().find_map(|record| match record {
-            Record::Request { request, .. } => Some(request),
-            _ => None,
-        });
-        let kill = first.cloned().and_then(|request| Some((self.kill_by(&request)?, request)));
-        match kill {
-            None => self.take(out),
-            Some((Kill::Undecided, _)) => {
-                let again = match input {
-                    Record::Candle { .. } => {
-                        self.candles.pop();
-                        true
-                    }
-                    Record::Price { .. } | Record::Config(_) | Record::Stop { .. } => true,
-                    _ => false,
-                };
-                self.restart(before);
-                if again {
-                    self.tell(input);
-                }
-            }
-            Some((kill, request)) => {
-                self.take(out);
-                if kill == Kill::Unanswered {
-                    self.broker.carry_out(&request);
-                }
-                self.restart(self.desk.state());
+        let mut killed = None;
+        let mut sent = Vec::new();
+        for record in &out {
+            if let Record::Request { number, request } = record {
+                let (fault, kill) = (self.plan)(request);
+                killed = killed.or(kill.map(|kill| (kill, fault, request.clone())));
+                sent.push((*number, request.clone(), fault));
             }
         }
+        let Some((kill, fault, request)) = killed else {
+            self.outbox.extend(sent);
+            return self.take(out);
+        };
+        if kill == Kill::Undecided {
+            let again = match input {
+                Record::Candle { .. } => {
+                    self.candles.pop();
+                    true
+                }
+                Record::Price { .. } | Record::Config(_) | Record::Stop { .. } => true,
+                _ => false,
+            };
+            self.restart(before);
+            if again {
+                self.tell(input);
+            }
+            return;
+        }
+        self.take(out);
+        if kill == Kill::Unanswered {
+            self.send(&request, fault);
+        }
+        self.restart(self.desk.state());
     }
 
-    fn kill_by(&mut self, request: &Request) -> Option<Kill> {
-        match (self.plan)(request) {
-            (Fault::None, kill) => kill,
-            (fault, _) => {
-                // It is for when the request is carried out.
-                let mut plan = std::mem::replace(&mut self.plan, Box::new(|_| (Fault::None, None)));
-                let mut given = false;
-                let asked = request.clone();
-                self.plan = Box::new(move |request| {
-                    if !given && *request == asked {
-                        given = true;
-                        return (fault, None);
-                    }
-                    plan(request)
-                });
+    /// To the exchange; what comes of it if an answer comes.
+    fn send(&mut self, request: &Request, fault: Fault) -> Option<Done> {
+        match fault {
+            Fault::None => Some(self.carry_out(request)),
+            Fault::Partial(pieces, percent) => {
+                self.broker.offer(pieces, Decimal::new(percent, 2));
+                Some(self.carry_out(request))
+            }
+            Fault::Unknown(Some(0)) => {
+                self.carry_out(request);
                 None
+            }
+            Fault::Unknown(Some(later)) => {
+                self.late.push((self.wall + later, request.clone()));
+                None
+            }
+            Fault::Unknown(None) => None,
+            Fault::Refused(kind) => {
+                let outcome = Answered::Refused { kind, message: "a fault".to_owned() };
+                Some(Done::Changed { outcome, cancel: None })
             }
         }
     }
@@ -196,13 +209,11 @@ impl<S: Strategy> Ride<S> {
     fn take(&mut self, out: Vec<Record>) {
         for record in out {
             match record {
-                Record::Request { number, request } => {
-                    self.requests.push(request.clone());
-                    self.outbox.push_back((number, request));
-                }
+                Record::Request { request, .. } => self.requests.push(request),
                 Record::Trade(trade) => self.trades.push(*trade),
                 Record::Decision(decision) => self.decisions.push(*decision),
                 Record::Alarm { text } => self.alarms.push(text),
+                Record::Held { refusal, .. } => self.held.push(refusal),
                 _ => {}
             }
         }
@@ -228,33 +239,17 @@ impl<S: Strategy> Ride<S> {
         self.broker.carry_out(request)
     }
 
-    fn perform(&mut self, number: u64, request: Request) {
-        let fault = (self.plan)(&request).0;
-        let unknown = |why: &str| Answered::Unknown { why: why.to_owned() };
-        let is_question = !request.is_change();
-        let done = match fault {
-            Fault::Unknown(_) | Fault::Refused(_) if is_question => {
-                let (Request::AskOrder { id } | Request::AskTrades { id, .. }) = request else { return };
-                return self.tell(Record::Unasked { id, why: "a fault".to_owned() });
+    fn perform(&mut self, number: u64, request: Request, fault: Fault) {
+        let done = match &request {
+            Request::AskOrder { id } | Request::AskTrades { id, .. }
+                if !matches!(fault, Fault::None | Fault::Partial(..)) =>
+            {
+                return self.tell(Record::Unasked { id: id.clone(), why: "a fault".to_owned() });
             }
-            Fault::None => self.carry_out(&request),
-            Fault::Partial(pieces, percent) => {
-                self.broker.offer(pieces, Decimal::new(percent, 2));
-                self.carry_out(&request)
-            }
-            Fault::Unknown(when) => {
-                match when {
-                    Some(0) => drop(self.carry_out(&request)),
-                    Some(later) => self.late.push((self.wall + later, request)),
-                    None => {}
-                }
-                Done::Changed { outcome: unknown("a fault"), cancel: None }
-            }
-            Fault::Refused(kind) => {
-                let outcome = Answered::Refused { kind, message: "a fault".to_owned() };
-                Done::Changed { outcome, cancel: None }
-            }
+            _ => self.send(&request, fault),
         };
+        let lost = Answered::Unknown { why: "a fault".to_owned() };
+        let done = done.unwrap_or(Done::Changed { outcome: lost, cancel: None });
         let news = self.broker.news();
         let early = matches!(self.events, Events::Before | Events::Twice);
         if early {
@@ -271,6 +266,12 @@ impl<S: Strategy> Ride<S> {
         }
     }
 
+    /// Carries out what was asked for first, and no more.
+    pub fn step(&mut self) {
+        let (number, request, fault) = self.outbox.pop_front().unwrap();
+        self.perform(number, request, fault);
+    }
+
     /// Until nothing is under way; with `quiet`, until no timer runs either.
     pub fn settle(&mut self, quiet: bool) {
         for step in 0.. {
@@ -280,8 +281,17 @@ impl<S: Strategy> Ride<S> {
                 self.desk.state(),
                 self.requests.iter().rev().take(9)
             );
-            if let Some((number, request)) = self.outbox.pop_front() {
-                self.perform(number, request);
+            if let Some((number, request, fault)) = self.outbox.pop_front() {
+                self.perform(number, request, fault);
+                continue;
+            }
+            if !self.desk.is_idle()
+                && !self.desk.view().0.is_due
+                && let Some(price) = self.meanwhile.pop_front()
+            {
+                let time = self.broker.now + 1_000;
+                self.market(time, price, false);
+                self.price(time, price, false);
                 continue;
             }
             if self.missed && (quiet || self.desk.is_idle()) {
@@ -301,11 +311,6 @@ impl<S: Strategy> Ride<S> {
             let late = self.late.iter().map(|(at, _)| *at).min();
             let next = timer.into_iter().chain(late).min();
             let next = next.unwrap_or_else(|| panic!("stuck: {:?}", self.desk.state()));
-            assert!(
-                next > self.wall || late == Some(next),
-                "the timer stands still: {:?}",
-                self.desk.state()
-            );
             self.wall = self.wall.max(next);
             if late == Some(next) {
                 let index = self.late.iter().position(|(at, _)| *at == next).unwrap();
@@ -328,8 +333,8 @@ impl<S: Strategy> Ride<S> {
 
     /// The market comes to a price; what rests is met first.
     pub fn market(&mut self, time: i64, price: f64, at_open: bool) {
-        self.broker.now = time;
-        self.broker.exchange.on_price(SYMBOL, decimal(price).unwrap(), at_open, time);
+        self.broker.now = self.broker.now.max(time);
+        self.broker.exchange.on_price(SYMBOL, decimal(price).unwrap(), at_open, self.broker.now);
         let news = self.broker.news();
         self.tell_news(&news);
     }
@@ -352,16 +357,12 @@ impl<S: Strategy> Ride<S> {
     }
 
     pub fn open(&mut self, time: i64, price: f64) {
-        self.broker.now = time;
+        self.broker.now = self.broker.now.max(time);
         self.broker.exchange.set_price(SYMBOL, decimal(price).unwrap());
         self.price(time, price, true);
         self.settle(false);
         self.market(time, price, true);
         self.settle(false);
-    }
-
-    pub fn last(&self) -> f64 {
-        self.last
     }
 
     /// What must hold whenever nothing is under way and nothing goes wrong any more.
@@ -371,6 +372,7 @@ impl<S: Strategy> Ride<S> {
         let position = engine.position.position();
         let held = position.map_or(engine.position.dust(), |position| position.quantity);
         assert_eq!(decimal(held).unwrap(), self.broker.held(), "what is held: {}", shown());
+        assert!(state.orders.iter().all(|order| order.is_resting()), "{}", shown());
         let mut known: Vec<String> =
             state.orders.iter().filter(|it| it.is_resting()).map(|it| it.id.clone()).collect();
         let mut open: Vec<String> =
@@ -378,10 +380,13 @@ impl<S: Strategy> Ride<S> {
         known.sort();
         open.sort();
         assert_eq!(known, open, "{}", shown());
-        let Some(position) = position.filter(|_| !self.desk.watches()) else {
+        let Some(position) = position else {
             assert!(open.is_empty(), "{}", shown());
             return;
         };
+        if self.desk.watches() {
+            return;
+        }
         let is_being_sold = self.broker.open().iter().any(|order| !order.executed.is_zero());
         if is_being_sold || self.desk.is_moved_by(self.last) {
             return;

@@ -1,14 +1,15 @@
 //! `mista trade`: a script on a venue.
 
+mod show;
+
 use super::arguments::parse_assignment;
 use super::{Exit, Failure, complain, print};
 use crate::config::{BacktestRunConfig, Notifications, Overrides, parse_date, parse_size};
 use crate::job::JobError;
 use crate::live::boundary;
-use crate::live::desk::{Desk, ProtectionMode};
+use crate::live::desk::ProtectionMode;
 use crate::live::launch::{LaunchError, Plan, WARMUP, launch};
 use crate::live::message::Message;
-use crate::live::record::Record;
 use crate::live::trader::{TraderError, Watcher};
 use crate::live::venue::Venue;
 use crate::model::{Interval, Size, iso};
@@ -20,6 +21,7 @@ use crate::venues::binance::sign::Credentials;
 use crate::venues::local::pace::Speed;
 use crate::venues::local::{Handle as ExchangeHandle, LocalExchange};
 use clap::Args;
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -109,6 +111,9 @@ pub struct TradeArguments {
     /// Plain lines instead of the terminal view
     #[arg(long)]
     plain: bool,
+    /// Every record of the journal as a line of JSON, instead
+    #[arg(long)]
+    json: bool,
     #[arg(long, hide = true)]
     die_at: Option<u64>,
 }
@@ -206,6 +211,7 @@ pub fn trade(arguments: &TradeArguments) -> Result<(), Failure> {
         runtime_config: arguments.runtime_config.clone(),
         notifications,
         set_log_level: Box::new(super::set_log_level),
+        begins_anew: exchange.is_some(),
         swaps: true,
         warmup: if venue == Venue::Local { usize::MAX } else { WARMUP },
     };
@@ -222,7 +228,16 @@ pub fn trade(arguments: &TradeArguments) -> Result<(), Failure> {
             }
         }
     });
-    let result = launch(plan, runtime.handle(), (outbox, inbox), Box::new(Plain));
+    // Once it runs, what is said is on its screen.
+    let is_plain = arguments.plain || arguments.json || !std::io::stdout().is_terminal();
+    let watcher: Box<dyn Watcher> = match is_plain {
+        true => Box::new(show::Plain { json: arguments.json }),
+        false => match show::Screen::start(flatten) {
+            Ok(screen) => Box::new(screen),
+            Err(_) => Box::new(show::Plain { json: false }),
+        },
+    };
+    let result = launch(plan, runtime.handle(), (outbox, inbox), watcher);
     if let Some(exchange) = exchange {
         runtime.block_on(exchange.shutdown());
     }
@@ -312,29 +327,4 @@ async fn own_exchange(arguments: &TradeArguments, is_led: bool) -> Result<(Excha
         if rehearsal.is_today { " (dated as of today)" } else { "" },
     ));
     Ok((handle, interval))
-}
-
-/// Prints what is worth a line.
-struct Plain;
-
-impl Watcher for Plain {
-    fn on(&mut self, _n: u64, _at: i64, record: &Record) {
-        let line = match record {
-            Record::Entered { quantity, price, .. } => format!("bought {quantity} at {price}"),
-            Record::Trade(closed) => format!(
-                "sold at {}: {} {:+.2}",
-                closed.trade.exit_price, closed.trade.exit_reason, closed.trade.pnl
-            ),
-            Record::Alarm { text } | Record::Note { text } => text.clone(),
-            Record::Held { refusal, why, .. } => format!("not entered: {refusal} {why}"),
-            Record::Script { message, .. } => message.clone(),
-            _ => return,
-        };
-        // Standard output may be gone.
-        let _ = print(&format!("{line}\n"));
-    }
-
-    fn tick(&mut self, _desk: &Desk<Script>) -> Option<Record> {
-        None
-    }
 }
