@@ -281,7 +281,11 @@ impl<S: Strategy> Desk<S> {
         !self.state.is_due
             && self.state.retry.is_none()
             && self.state.leaving.is_none_or(|leaving| leaving.stuck)
-            && self.state.orders.iter().all(|order| order.is_resting() && order.cancel.is_none())
+            && self
+                .state
+                .orders
+                .iter()
+                .all(|order| order.is_complete() || order.is_resting() && order.cancel.is_none())
     }
 
     /// When to be told [`Record::Timer`], by the wall clock.
@@ -915,7 +919,7 @@ impl<S: Strategy> Desk<S> {
             }
             return;
         }
-        let Some(last) = self.state.orders.iter().filter(sold).last() else { return };
+        let Some(last) = self.state.orders.iter().rfind(sold) else { return };
         let (role, reason, expected) = (last.role, last.exit_reason(), last.expected);
         if !self.sellable().is_zero() && !self.state.rest_is_dust {
             // A part was sold, and the order is over: the rest goes at the market.

@@ -1,6 +1,8 @@
 //! The live trader.
 
 mod desk;
+mod led;
+mod parity;
 mod runtime_config;
 mod status;
 mod store;
