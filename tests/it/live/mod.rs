@@ -3,10 +3,12 @@
 mod desk;
 mod led;
 mod parity;
+mod running;
 mod runtime_config;
 mod status;
 mod store;
 mod swap;
+mod swaps;
 mod told;
 mod trade_log;
 mod view;
