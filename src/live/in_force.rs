@@ -31,6 +31,8 @@ pub struct Changeable {
     /// The script before the one in force, to go back to.
     previous: Option<(ScriptText, Settings)>,
     generations: u64,
+    /// A session goes on: what the files say now may not be what was in force.
+    goes_on: bool,
     /// How long each swap held the trader up.
     pub pauses: Vec<Duration>,
 }
@@ -41,7 +43,8 @@ impl Changeable {
         started: Parameters,
         config: &Path,
         set_log_level: Box<dyn Fn(Option<LogLevel>)>,
-        generation: u64,
+        generations: u64,
+        goes_on: bool,
     ) -> Changeable {
         Changeable {
             watcher: None,
@@ -53,7 +56,8 @@ impl Changeable {
             waits: None,
             looked: None,
             previous: None,
-            generations: generation,
+            generations,
+            goes_on,
             pauses: Vec::new(),
         }
     }
@@ -156,7 +160,10 @@ impl Trader {
             && self.is_settled()
             && let Some(config) = self.parts.changeable.waits.take()
         {
-            self.take_config(&config)?;
+            match std::mem::take(&mut self.parts.changeable.goes_on) {
+                true => self.go_on_with(&config)?,
+                false => self.take_config(&config)?,
+            }
         }
         Ok(())
     }
@@ -165,6 +172,9 @@ impl Trader {
         let changeable = &self.parts.changeable;
         let changed = changes(&changeable.now, config, &changeable.started);
         self.parts.changeable.waits = None;
+        if std::mem::take(&mut self.parts.changeable.goes_on) {
+            return self.go_on_with(config);
+        }
         if changed.is_empty() {
             return Ok(());
         }
@@ -178,6 +188,39 @@ impl Trader {
             self.take_config(&changed.until_flat)?;
         }
         Ok(())
+    }
+
+    /// After a restart: whatever was in force when the process ended, now it is what flags and files say. What needs
+    /// nothing to be held waits for that.
+    fn go_on_with(&mut self, config: &RuntimeConfig) -> Result<(), TraderError> {
+        let changeable = &self.parts.changeable;
+        let mut parameters = changeable.started.clone();
+        let applied = config.strategy.is_none() && config.apply(&mut parameters).is_ok();
+        let wanted: Vec<_> = parameters.written().map(|it| (it.name.clone(), it.value.clone())).collect();
+        let (_, engine) = self.parts.desk.view();
+        let is_flat = engine.position.position().is_none();
+        let is_other = !applied || wanted != self.parts.script.parameters;
+        if is_other && (is_flat || config.apply == crate::config::Apply::Now) {
+            let path = config.strategy.clone().unwrap_or_else(|| changeable.path.clone());
+            self.judge_apart(path, config.clone());
+        } else if is_other {
+            self.parts.changeable.goes_on = true;
+            self.parts.changeable.waits = Some(config.clone());
+        }
+        let before = self.parts.desk.settings();
+        let (rules, limits) = match is_other {
+            true => (before.rules.clone(), before.limits),
+            false => (parameters.rules(&before.symbol), parameters.limits()),
+        };
+        let max_order_notional = config.max_order_notional;
+        let settings = Settings { rules, limits, max_order_notional, ..before.clone() };
+        (self.parts.changeable.set_log_level)(config.log_level);
+        self.parts.changeable.now = config.clone();
+        let (state, _) = self.parts.desk.view();
+        if *self.parts.desk.settings() == settings && state.paused == config.paused {
+            return Ok(());
+        }
+        self.set_settings(settings, vec!["as flags and files say now".to_owned()])
     }
 
     /// Puts a runtime config in force; another script or other parameters are judged first.

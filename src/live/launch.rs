@@ -181,16 +181,17 @@ pub fn launch(
     }
     let costs = begun.session.settings.costs;
     let broker = match venue {
-        Venue::Paper => Broker::Paper(PaperBroker {
+        Venue::Paper => Broker::Paper(Box::new(PaperBroker {
             rules,
             commission_bps: costs.commission_bps,
             slippage_bps: costs.slippage_bps,
-        }),
+        })),
         _ => Broker::Exchange(client),
     };
     begun.journal.sync().map_err(StateError::from)?;
-    let generation = begun.script.generation;
-    let mut changeable = Changeable::new(path.clone(), started, &runtime_config, set_log_level, generation);
+    let (generations, goes_on) = (begun.generations, !begun.first.is_empty());
+    let mut changeable =
+        Changeable::new(path.clone(), started, &runtime_config, set_log_level, generations, goes_on);
     if swaps {
         let (ask, tell) = (outbox.clone(), outbox.clone());
         let ask = move || {
@@ -231,6 +232,8 @@ struct Begun {
     script: ScriptText,
     desk: Desk<Script>,
     journal: Journal<Record>,
+    /// The highest generation there was of the script.
+    generations: u64,
     /// What the desk is to be told before anything else, after a restart.
     first: Vec<Record>,
 }
@@ -328,7 +331,7 @@ fn begin(
     let filter = session.settings.rules.atr_filter;
     let (data, growth) = Growth::start(candles, plan.script.specs(), filter.as_ref());
     let desk = Desk::new(&session, plan.script, data, growth);
-    Ok(Begun { session, script, desk, journal, first: Vec::new() })
+    Ok(Begun { session, script, desk, journal, generations: 1, first: Vec::new() })
 }
 
 fn recover(plan: &Plan, state: &mut StateManager, watcher: &mut dyn Watcher) -> Result<Begun, LaunchError> {
@@ -379,7 +382,12 @@ fn recover(plan: &Plan, state: &mut StateManager, watcher: &mut dyn Watcher) -> 
         .collect();
     inputs.push(Record::Restart { program: env!("CARGO_PKG_VERSION").to_owned() });
     let (session, script) = (walk.session.clone(), walk.script.clone());
-    Ok(Begun { session, script, desk: walk.desk, journal, first: inputs })
+    let swaps = entries.iter().filter_map(|entry| match &entry.record {
+        Record::Swap(text) => Some(text.generation),
+        _ => None,
+    });
+    let generations = swaps.max().unwrap_or(1).max(script.generation);
+    Ok(Begun { session, script, desk: walk.desk, journal, generations, first: inputs })
 }
 
 /// Whether a session can go on as it is wanted now.
