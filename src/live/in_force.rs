@@ -6,7 +6,7 @@ use super::record::{LiveConfig, Record, ScriptText};
 use super::runtime_config_manager::{RuntimeConfigManager, changes};
 use super::script_watcher::{Found, ScriptWatcher};
 use super::trader::{Trader, TraderError, wall_ms};
-use crate::config::{InForce, LIMITS, LogLevel, RuntimeConfig};
+use crate::config::{Apply, InForce, LIMITS, LogLevel, RuntimeConfig};
 use crate::engine::Settings;
 use crate::script::{Parameters, STACK, Script, Value, Written};
 use std::collections::BTreeMap;
@@ -20,12 +20,15 @@ const LOOK: Duration = Duration::from_millis(300);
 pub struct Changeable {
     pub watcher: Option<ScriptWatcher>,
     pub config: RuntimeConfigManager,
-    /// The script that the trader was started with, and its parameters before any runtime config.
+    /// The script that the trader was started with, and its parameters by the flags.
     pub path: PathBuf,
     pub started: Parameters,
     pub set_log_level: Box<dyn Fn(Option<LogLevel>)>,
-    /// Parameters of the script in force before any runtime config: `started`, unless that names another strategy.
+    /// Parameters of the script in force before any runtime config: `started`, unless that names another strategy, or
+    /// the flags are others than before a restart and are not in force yet.
     own: Parameters,
+    /// A session goes on: the flags may not be what was in force.
+    goes_on: bool,
     /// What is in force of the runtime config.
     now: RuntimeConfig,
     /// What waits until nothing is held.
@@ -54,12 +57,16 @@ struct Previous {
 /// What a trader goes on with.
 pub struct Standing<'a> {
     pub path: PathBuf,
-    /// Of that script, by whoever starts the trader.
+    /// Of that script, by the flags.
     pub started: Parameters,
     /// The text in force.
     pub script: &'a ScriptText,
     /// What is in force of the runtime config.
     pub now: RuntimeConfig,
+    /// The highest generation there was of the script.
+    pub generations: u64,
+    /// A session goes on.
+    pub goes_on: bool,
 }
 
 impl Changeable {
@@ -69,14 +76,15 @@ impl Changeable {
         set_log_level: Box<dyn Fn(Option<LogLevel>)>,
         watches: bool,
     ) -> Changeable {
-        let Standing { path, started, script, now } = standing;
-        let own = match Script::of(&script.texts) {
-            Ok(script) if now.strategy.is_some() => script.parameters(),
-            Ok(script) => kept(script.parameters(), &started),
+        let Standing { path, started, script, now, generations, goes_on } = standing;
+        let mut own = match Script::of(&script.texts) {
+            Ok(script) => script.parameters(),
             // It has been loaded before.
             Err(_) => started.clone(),
         };
-        let started = if now.strategy.is_some() { started } else { own.clone() };
+        for (name, value) in &script.parameters {
+            let _ = own.set(name, &Written::Value(value.clone()));
+        }
         set_log_level(now.log_level);
         Changeable {
             watcher: None,
@@ -91,7 +99,8 @@ impl Changeable {
             choices: 0,
             looked: None,
             previous: None,
-            generations: script.generation,
+            goes_on,
+            generations,
             watches,
             pauses: Vec::new(),
         }
@@ -104,13 +113,35 @@ impl Changeable {
 
     /// Parameters in force: the script's own ones under the runtime config.
     fn parameters(&self) -> Parameters {
-        let mut parameters = self.own.clone();
-        for (name, value) in self.now.values() {
-            // All have been taken before, at least of another text of the script.
-            let _ = parameters.set(name, &Written::Value(value));
-        }
-        parameters
+        under(self.own.clone(), &self.now)
     }
+
+    /// Whether the flags, under this runtime config, say something else than what is in force. Where they do not, they
+    /// are what is in force from now on.
+    fn is_otherwise(&mut self, config: &RuntimeConfig) -> bool {
+        if config.strategy.is_some() || self.now.strategy.is_some() {
+            return false;
+        }
+        let own = kept(self.own.clone(), &self.started);
+        let differs = written(&under(own.clone(), config)) != written(&under(self.own.clone(), config));
+        if !differs {
+            self.own = own;
+        }
+        differs
+    }
+}
+
+/// Parameters under a runtime config.
+fn under(mut parameters: Parameters, config: &RuntimeConfig) -> Parameters {
+    for (name, value) in config.values() {
+        // All have been taken before, at least by another text of the script.
+        let _ = parameters.set(name, &Written::Value(value));
+    }
+    parameters
+}
+
+fn written(parameters: &Parameters) -> Vec<(String, Value)> {
+    parameters.written().map(|entry| (entry.name.clone(), entry.value.clone())).collect()
 }
 
 /// Parameters of another text of a script, with the values of those that were there before.
@@ -125,11 +156,9 @@ fn kept(mut parameters: Parameters, before: &Parameters) -> Parameters {
 impl Trader {
     /// How things stand, for who judges a script.
     pub(super) fn moment(&self) -> Moment {
-        let parameters = self.parts.changeable.parameters();
-        let written = parameters.written();
         Moment {
             texts: self.parts.script.texts.clone(),
-            parameters: written.map(|entry| (entry.name.clone(), entry.value.clone())).collect(),
+            parameters: written(&self.parts.changeable.parameters()),
             slots: self.parts.desk.strategy().slots(),
             candles: self.parts.desk.data().candles().clone(),
             settings: self.parts.desk.settings().clone(),
@@ -159,9 +188,9 @@ impl Trader {
     pub(super) fn on_found(&mut self, found: Found) -> Result<(), TraderError> {
         match found {
             Found::Candidate(candidate) if *candidate.replaces() == self.moment().in_force() => {
-                let (now, started) =
-                    (self.parts.changeable.now.clone(), self.parts.changeable.started.clone());
-                self.swap(*candidate, now, started)
+                let changeable = &self.parts.changeable;
+                let (now, own) = (changeable.now.clone(), changeable.own.clone());
+                self.swap(*candidate, now, Some(own))
             }
             Found::Candidate(_) => {
                 if let Some(watcher) = &self.parts.changeable.watcher {
@@ -191,7 +220,7 @@ impl Trader {
             }
             Ok(candidate) => {
                 let before = self.parts.changeable.path_in_force().to_owned();
-                let started = self.parts.changeable.started.clone();
+                let started = config.strategy.is_none().then(|| self.parts.changeable.started.clone());
                 self.swap(*candidate, config, started)?;
                 match before == self.parts.changeable.path_in_force() {
                     true => Ok(()),
@@ -207,12 +236,13 @@ impl Trader {
         self.note(&Record::NotSwapped { path, message: rejected.message })
     }
 
-    /// Puts a candidate in force, and with it the script and parameters of `config`.
+    /// Puts a candidate in force, and with it the script and parameters of `config`. `base`: values of its parameters
+    /// before any runtime config.
     fn swap(
         &mut self,
         candidate: Candidate,
         config: RuntimeConfig,
-        started: Parameters,
+        base: Option<Parameters>,
     ) -> Result<(), TraderError> {
         let began = Instant::now();
         let slots = self.parts.desk.strategy().slots();
@@ -223,12 +253,14 @@ impl Trader {
         let changeable = &mut self.parts.changeable;
         changeable.generations += 1;
         let text = candidate.text(changeable.generations);
-        let own = match (&config.strategy, changeable.now.strategy == config.strategy) {
-            (None, _) => kept(script.parameters(), &started),
-            (Some(_), true) => kept(script.parameters(), &changeable.own),
-            (Some(_), false) => script.parameters(),
+        let own = match base {
+            Some(base) => kept(script.parameters(), &base),
+            None => script.parameters(),
         };
-        let started = if config.strategy.is_none() { own.clone() } else { started };
+        let started = match config.strategy {
+            None => kept(script.parameters(), &changeable.started),
+            Some(_) => changeable.started.clone(),
+        };
         let previous = Previous {
             script: self.parts.script.clone(),
             started: std::mem::replace(&mut changeable.started, started),
@@ -236,7 +268,7 @@ impl Trader {
             strategy: changeable.now.strategy.clone(),
             params: changeable.now.params.clone(),
         };
-        let shown = shown(&changeable.now, &config, &changeable.started);
+        let shown = shown(&changeable.now, &config, &changeable.own);
         let is_news = changeable.now != config;
         changeable.now = config;
         let parameters = candidate.parameters();
@@ -322,7 +354,7 @@ impl Trader {
             && self.is_settled()
             && let Some(config) = self.parts.changeable.waits.take()
         {
-            self.take_config(&config)?;
+            self.take_config(&config, true)?;
         }
         Ok(())
     }
@@ -330,28 +362,38 @@ impl Trader {
     fn on_config(&mut self, config: &RuntimeConfig) -> Result<(), TraderError> {
         let changeable = &mut self.parts.changeable;
         (changeable.waits, changeable.chosen) = (None, None);
+        let is_otherwise = std::mem::take(&mut changeable.goes_on) && changeable.is_otherwise(config);
+        changeable.goes_on = is_otherwise;
         let changed = changes(&changeable.now, config, &changeable.own);
-        if changed.is_empty() {
-            return Ok(());
+        let mut waiting: Vec<String> = changed.when_flat.iter().map(ToString::to_string).collect();
+        if is_otherwise {
+            waiting.push("parameters as the flags say now".to_owned());
         }
-        if !changed.when_flat.is_empty() {
-            let waiting: Vec<String> = changed.when_flat.iter().map(ToString::to_string).collect();
-            let text = format!("waits until nothing is held: {}", waiting.join("; "));
-            self.note(&Record::Note { text })?;
+        if is_otherwise && config.apply == Apply::Now {
+            return self.take_config(config, true);
+        }
+        if !waiting.is_empty() {
             self.parts.changeable.waits = Some(config.clone());
+            let (_, engine) = self.parts.desk.view();
+            if engine.position.position().is_some() {
+                let text = format!("waits until nothing is held: {}", waiting.join("; "));
+                self.note(&Record::Note { text })?;
+            }
         }
         if !changed.at_once.is_empty() {
-            self.take_config(&changed.until_flat)?;
+            self.take_config(&changed.until_flat, false)?;
         }
         Ok(())
     }
 
     /// Puts a runtime config in force. Another script or other parameters are judged first; until then, only what
-    /// need not wait is.
-    fn take_config(&mut self, config: &RuntimeConfig) -> Result<(), TraderError> {
+    /// need not wait is. `flags`: with what they say after a restart.
+    fn take_config(&mut self, config: &RuntimeConfig, flags: bool) -> Result<(), TraderError> {
         let changeable = &mut self.parts.changeable;
-        let needs_script = needs_script(&changeable.now, config);
-        let config = RuntimeConfig { apply: crate::config::Apply::default(), ..config.clone() };
+        let is_otherwise =
+            flags && std::mem::take(&mut changeable.goes_on) && changeable.is_otherwise(config);
+        let needs_script = needs_script(&changeable.now, config) || is_otherwise;
+        let config = RuntimeConfig { apply: Apply::default(), ..config.clone() };
         let now = match needs_script {
             true => changes(&changeable.now, &config, &changeable.own).until_flat,
             false => config.clone(),
@@ -413,6 +455,6 @@ fn needs_script(now: &RuntimeConfig, config: &RuntimeConfig) -> bool {
 
 /// What changes, for people.
 fn shown(now: &RuntimeConfig, config: &RuntimeConfig, own: &Parameters) -> Vec<String> {
-    let config = RuntimeConfig { apply: crate::config::Apply::Now, ..config.clone() };
+    let config = RuntimeConfig { apply: Apply::Now, ..config.clone() };
     changes(now, &config, own).at_once.iter().map(ToString::to_string).collect()
 }

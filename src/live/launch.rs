@@ -17,7 +17,7 @@ use super::webhook::Notifier;
 use crate::config::{LogLevel, Notifications, RuntimeConfig};
 use crate::engine::{Booking, Growth, Settings};
 use crate::model::Candles;
-use crate::script::{Parameters, Script, Written};
+use crate::script::{Parameters, Script};
 use crate::venues::binance::endpoints::Endpoints;
 use crate::venues::binance::sign::Credentials;
 use crate::venues::rules::SymbolRules;
@@ -137,7 +137,7 @@ pub fn launch(
     let (is_led, bot, venue, credentials) =
         (plan.is_led, plan.bot.clone(), plan.venue, plan.credentials.clone());
     let endpoints = plan.endpoints.clone();
-    let (path, swaps) = (PathBuf::from(plan.script.path()), plan.swaps);
+    let (path, started, swaps) = (PathBuf::from(plan.script.path()), plan.parameters.clone(), plan.swaps);
     let runtime_config = plan.runtime_config.clone();
     let set_log_level = std::mem::replace(&mut plan.set_log_level, Box::new(|_| {}));
     let notifier = match plan.notifications.take() {
@@ -180,15 +180,22 @@ pub fn launch(
     }
     let costs = begun.session.settings.costs;
     let broker = match venue {
-        Venue::Paper => Broker::Paper(PaperBroker {
+        Venue::Paper => Broker::Paper(Box::new(PaperBroker {
             rules,
             commission_bps: costs.commission_bps,
             slippage_bps: costs.slippage_bps,
-        }),
+        })),
         _ => Broker::Exchange(client),
     };
     begun.journal.sync().map_err(StateError::from)?;
-    let standing = Standing { path, started: begun.started, script: &begun.script, now: begun.now };
+    let standing = Standing {
+        path,
+        started,
+        script: &begun.script,
+        now: begun.now,
+        generations: begun.generations,
+        goes_on: !begun.first.is_empty(),
+    };
     let changeable = Changeable::new(standing, &runtime_config, set_log_level, swaps);
     let trader = Trader::new(Parts {
         changeable,
@@ -217,10 +224,10 @@ struct Begun {
     script: ScriptText,
     desk: Desk<Script>,
     journal: Journal<Record>,
+    /// The highest generation there was of the script.
+    generations: u64,
     /// What the desk is to be told before anything else, after a restart.
     first: Vec<Record>,
-    /// Parameters that it was begun with.
-    started: Parameters,
     /// What is in force of the runtime config.
     now: RuntimeConfig,
 }
@@ -318,8 +325,8 @@ fn begin(
     let filter = session.settings.rules.atr_filter;
     let (data, growth) = Growth::start(candles, plan.script.specs(), filter.as_ref());
     let desk = Desk::new(&session, plan.script, data, growth);
-    let (started, now) = (plan.parameters, RuntimeConfig::default());
-    Ok(Begun { session, script, desk, journal, first: Vec::new(), started, now })
+    let now = RuntimeConfig::default();
+    Ok(Begun { session, script, desk, journal, generations: 1, first: Vec::new(), now })
 }
 
 fn recover(plan: &Plan, state: &mut StateManager, watcher: &mut dyn Watcher) -> Result<Begun, LaunchError> {
@@ -375,42 +382,31 @@ fn recover(plan: &Plan, state: &mut StateManager, watcher: &mut dyn Watcher) -> 
         _ => None,
     });
     let now = now.unwrap_or_default();
-    let started = started(plan, &session);
-    if let Some(text) = ignored(plan, &session, &started) {
+    if let Some(text) = ignored(plan, &session) {
         write(&mut journal, watcher, at, &Record::Note { text })?;
     }
-    Ok(Begun { session, script, desk: walk.desk, journal, first: inputs, started, now })
-}
-
-/// The parameters that the session was begun with, in the script as it is now.
-fn started(plan: &Plan, session: &Session) -> Parameters {
-    let mut parameters = plan.script.parameters();
-    for (name, value) in &session.script.parameters {
-        // The script may have changed since.
-        let _ = parameters.set(name, &Written::Value(value.clone()));
-    }
-    parameters
+    let swaps = entries.iter().filter_map(|entry| match &entry.record {
+        Record::Swap(text) => Some(text.generation),
+        _ => None,
+    });
+    let generations = swaps.max().unwrap_or(1).max(script.generation);
+    Ok(Begun { session, script, desk: walk.desk, journal, generations, first: inputs, now })
 }
 
 /// What was asked for and is otherwise in the session that goes on, in words.
-fn ignored(plan: &Plan, session: &Session, started: &Parameters) -> Option<String> {
+fn ignored(plan: &Plan, session: &Session) -> Option<String> {
     let mut others: Vec<String> = Vec::new();
-    for wanted in plan.parameters.entries() {
-        if let Some(kept) = started.get(&wanted.name).filter(|kept| **kept != wanted.value) {
-            others.push(format!("{} is {kept}, not {}", wanted.name, wanted.value));
-        }
-    }
     if plan.settings.size != session.settings.size {
-        others.push("the entry size".to_owned());
+        others.push("--size".to_owned());
     }
     if plan.venue.has_account() && plan.protection != session.desk.protection {
         others.push("--protection".to_owned());
     }
     let balance = plan.balance.filter(|balance| *balance != session.settings.initial_balance);
-    others.extend(balance.map(|_| format!("the balance was {}", session.settings.initial_balance)));
+    others.extend(balance.map(|_| format!("--balance, which was {}", session.settings.initial_balance)));
     (!others.is_empty()).then(|| {
         format!(
-            "this session goes on as it was begun: {}. Change parameters in the runtime config, or begin another session with --bot",
+            "this session goes on as it was begun, whatever is asked for now of {}: begin another one with --bot",
             others.join(", ")
         )
     })

@@ -53,7 +53,7 @@ pub enum TraderError {
 /// Who carries requests out.
 pub enum Broker {
     Exchange(Arc<ClientManager>),
-    Paper(PaperBroker),
+    Paper(Box<PaperBroker>),
 }
 
 /// Hears of every record, for people.

@@ -26,6 +26,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
+use tracing_subscriber::filter::LevelFilter;
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -198,7 +199,7 @@ pub fn trade(arguments: &TradeArguments) -> Result<(), Failure> {
         }
     };
     boundary::arm(arguments.die_at.unwrap_or(0));
-    let plan = Plan {
+    let mut plan = Plan {
         bot,
         venue,
         endpoints,
@@ -238,7 +239,12 @@ pub fn trade(arguments: &TradeArguments) -> Result<(), Failure> {
     let watcher: Box<dyn Watcher> = match is_plain {
         true => Box::new(show::Plain { json: arguments.json }),
         false => match show::Screen::start(flatten) {
-            Ok(screen) => Box::new(screen),
+            Ok(screen) => {
+                // Lines between would be drawn over; what matters is in the journal, and on the screen.
+                super::set_log_filter(Some(LevelFilter::OFF));
+                plan.set_log_level = Box::new(|_| {});
+                Box::new(screen)
+            }
             Err(_) => Box::new(show::Plain { json: false }),
         },
     };

@@ -747,6 +747,10 @@ impl<S: Strategy> Desk<S> {
         if wall - *since < absent_after || (exists && order.order_id.is_none()) {
             *asks += 1;
             *next = wall + pause(*asks);
+            if wall < *since + absent_after {
+                // When it can be certain, and no later.
+                *next = (*next).min(*since + absent_after);
+            }
         } else if exists {
             order.phase = Phase::Ended { next: wall };
             order.executed = order.known();

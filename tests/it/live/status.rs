@@ -161,6 +161,7 @@ fn play(steps: &[Step], settings: Settings, protection: ProtectionMode, mut each
                     settings: settings.clone(),
                     paused,
                     changes,
+                    now: Default::default(),
                 })));
             }
             5 => told.close(step.open, step.close),

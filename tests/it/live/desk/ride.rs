@@ -45,11 +45,14 @@ pub enum Kill {
 
 pub type Plan = Box<dyn FnMut(&Request) -> (Fault, Option<Kill>)>;
 
+/// Makes a desk over candles.
+pub type Make<S> = Box<dyn Fn(&[Candle]) -> Desk<S>>;
+
 pub struct Ride<S> {
     pub desk: Desk<S>,
     /// Is told the same, and never restored.
     twin: Option<Desk<S>>,
-    make: Box<dyn Fn(&[Candle]) -> Desk<S>>,
+    make: Make<S>,
     pub broker: Broker,
     pub plan: Plan,
     pub events: Events,
@@ -78,7 +81,7 @@ pub struct Ride<S> {
 const STEPS: usize = 3_000;
 
 impl<S: Strategy> Ride<S> {
-    pub fn new(warmup: &[Candle], broker: Broker, make: Box<dyn Fn(&[Candle]) -> Desk<S>>) -> Ride<S> {
+    pub fn new(warmup: &[Candle], broker: Broker, make: Make<S>) -> Ride<S> {
         Ride {
             desk: make(warmup),
             twin: None,
