@@ -1,6 +1,9 @@
 //! The live trader.
 
+mod bad_flags;
 mod desk;
+#[cfg(unix)]
+mod keys;
 mod led;
 mod parity;
 mod running;
