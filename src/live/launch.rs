@@ -1,6 +1,6 @@
 //! From a wish to trade to a running trader: connect, load or recover, settle with the exchange, start.
 
-use super::client_manager::{ClientError, ClientManager, ClientSettings};
+use super::client_manager::{ClientError, ClientManager, ClientSettings, SILENCE};
 use super::csv_trade_logger::CsvTradeLogger;
 use super::desk::{Desk, DeskSettings, ProtectionMode};
 use super::in_force::Changeable;
@@ -19,8 +19,10 @@ use crate::config::{LogLevel, Notifications};
 use crate::engine::{Booking, Growth, Settings};
 use crate::model::Candles;
 use crate::script::{Parameters, Script};
+use crate::venues::binance::budget::CONNECTS;
 use crate::venues::binance::endpoints::Endpoints;
 use crate::venues::binance::sign::Credentials;
+use crate::venues::binance::socket::SocketSettings;
 use crate::venues::rules::SymbolRules;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
@@ -114,6 +116,9 @@ pub fn launch(
         answer_timeout: ANSWER_TIMEOUT,
         own_time: plan.venue == Venue::Local,
         trades: !plan.is_led,
+        socket: SocketSettings::default(),
+        connects: CONNECTS,
+        silence: SILENCE,
     });
     let client = Arc::new(runtime.block_on(client)?);
     let account = if has_account { Some(runtime.block_on(client.account())?) } else { None };

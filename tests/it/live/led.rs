@@ -166,6 +166,7 @@ fn run(trading: Trading<'_>) -> Traded {
         runtime_config: folder.path().join("none.yaml"),
         notifications: None,
         set_log_level: Box::new(|_| ()),
+        begins_anew: false,
         swaps: false,
         warmup: WARMUP,
     };
