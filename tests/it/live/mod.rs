@@ -1,8 +1,10 @@
 //! The live trader.
 
 mod desk;
+mod feed;
 mod led;
 mod parity;
+mod replay;
 mod running;
 mod runtime_config;
 mod status;
