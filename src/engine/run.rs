@@ -272,6 +272,11 @@ impl<S: Strategy, R: Recorder> Engine<S, R> {
             return self.exit_order(exit.reason, price, true, cause);
         }
         let request = self.state.executor.take_entry()?;
+        if self.state.position.position().is_some() {
+            // Something was bought since it was decided: an order that was thought to have come to nothing.
+            self.recorder.on_refusal(row.saturating_sub(1), request.direction, Refusal::InPosition);
+            return None;
+        }
         match self.state.executor.size(&request, price, self.state.position.cash()) {
             Ok(order) => {
                 self.state.entry_in_flight = Some(request);

@@ -32,7 +32,9 @@ use tokio::time::{Instant, sleep_until};
 /// Klines in one request.
 const PAGE: u32 = 1000;
 /// The pace of open klines is 2 s; twice that without a frame is too long.
-const SILENCE: Duration = Duration::from_millis(3_900);
+pub const SILENCE: Duration = Duration::from_millis(3_900);
+/// For the price of an asset that a commission was paid in.
+const RATE_WITHIN: Duration = Duration::from_millis(300);
 const SILENCE_MOST: Duration = Duration::from_secs(60);
 
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +67,13 @@ pub struct ClientSettings {
     pub own_time: bool,
     /// Whether prices between candles come from trades.
     pub trades: bool,
+    /// How connections to streams are kept.
+    pub socket: SocketSettings,
+    /// Connections in 5 minutes at most.
+    pub connects: usize,
+    /// Without anything from the market for so long, the exchange is asked whether it stands still. Usually
+    /// [`SILENCE`].
+    pub silence: Duration,
 }
 
 /// A trader's way to an exchange.
@@ -109,7 +118,7 @@ impl ClientManager {
             return Err(ClientError::NotTrading { symbol, status });
         }
         let (rules, account_filters) = (symbol.rules.clone(), info.filters);
-        let connects = Connects::within(rest.limits());
+        let connects = Connects::within(rest.limits()).at_most(settings.connects);
         Ok(ClientManager {
             rest,
             settings,
@@ -224,12 +233,12 @@ impl ClientManager {
             streams.push(trade_stream(&self.settings.symbol));
         }
         let url = &self.settings.endpoints.streams;
-        let stream = MarketStream::open(url, streams, SocketSettings::default(), self.connects.clone());
+        let stream = MarketStream::open(url, streams, self.settings.socket.clone(), self.connects.clone());
         let mut stream = match stream {
             Ok(stream) => stream,
             Err(error) => return send(out, Message::Fatal(error.to_string())).and(Err(Gone)),
         };
-        let mut patience = SILENCE;
+        let mut patience = self.settings.silence;
         let mut last_seen: Option<Kline> = None;
         // Without open klines between candles there is nothing to judge silence by.
         let watches = self.settings.trades;
@@ -263,7 +272,7 @@ impl ClientManager {
                         )?;
                     }
                     last_seen = Some(update.kline);
-                    patience = SILENCE;
+                    patience = self.settings.silence;
                 }
                 Some(StreamItem::Event { event: MarketEvent::Trade { trade, .. }, .. }) => {
                     use rust_decimal::prelude::ToPrimitive;
@@ -271,7 +280,7 @@ impl ClientManager {
                     if let Some(price) = trade.price.to_f64() {
                         send(out, Message::Trade { time: trade.time, price })?;
                     }
-                    patience = SILENCE;
+                    patience = self.settings.silence;
                 }
                 Some(StreamItem::Event { .. }) => {}
                 Some(StreamItem::Unreadable(error)) => send(out, Message::Warning(error.to_string()))?,
@@ -369,7 +378,7 @@ impl ClientManager {
             recv_window: self.settings.recv_window,
             socket: SocketSettings {
                 answer_timeout: self.settings.answer_timeout,
-                ..WsApiSettings::default().socket
+                ..self.settings.socket.clone()
             },
             ..WsApiSettings::default()
         };
@@ -480,10 +489,12 @@ impl ClientManager {
             return rate;
         }
         let symbol = format!("{asset}{}", self.rules.quote_asset);
-        let rate = match self.rest.prices(&[&symbol]).await {
-            Ok(prices) => prices.first().map(|it| it.price).unwrap_or_default(),
-            Err(_) => Decimal::ZERO,
+        // Whoever waits for it may have a position to protect.
+        let asked = tokio::time::timeout(RATE_WITHIN, self.rest.prices(&[&symbol])).await;
+        let Ok(Ok(prices)) = asked else {
+            return rates().get(asset).map(|(rate, _)| *rate).unwrap_or_default();
         };
+        let rate = prices.first().map(|it| it.price).unwrap_or_default();
         rates().insert(asset.to_owned(), (rate, Instant::now()));
         rate
     }

@@ -1,10 +1,11 @@
 //! From a wish to trade to a running trader: connect, load or recover, settle with the exchange, start.
 
-use super::client_manager::{ClientError, ClientManager, ClientSettings};
+use super::boundary;
+use super::client_manager::{ClientError, ClientManager, ClientSettings, SILENCE};
 use super::csv_trade_logger::CsvTradeLogger;
 use super::desk::{Desk, DeskSettings, ProtectionMode};
 use super::in_force::{Changeable, Standing};
-use super::journal::{Entry, Journal};
+use super::journal::{Entry, Journal, JournalError, Reader};
 use super::market_driver::{MarketControl, MarketDriver, Progress};
 use super::message::Message;
 use super::paper::PaperBroker;
@@ -18,8 +19,10 @@ use crate::config::{LogLevel, Notifications, RuntimeConfig};
 use crate::engine::{Booking, Growth, Settings};
 use crate::model::Candles;
 use crate::script::{Parameters, Script};
+use crate::venues::binance::budget::CONNECTS;
 use crate::venues::binance::endpoints::Endpoints;
 use crate::venues::binance::sign::Credentials;
+use crate::venues::binance::socket::SocketSettings;
 use crate::venues::rules::SymbolRules;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
@@ -31,8 +34,12 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 /// How long after its time a request is still carried out, and how long after that its order is known to be absent.
-pub const RECV_WINDOW: Duration = Duration::from_millis(1_000);
-const ABSENT_AFTER_MS: i64 = 1_500;
+const RECV_WINDOW: Duration = Duration::from_millis(1_000);
+/// On this machine nothing takes long.
+const RECV_WINDOW_LOCAL: Duration = Duration::from_millis(600);
+const ABSENT_AFTER_MS: i64 = 900;
+/// The same over a real network, whose answers may lag behind.
+const ABSENT_AFTER_REAL_MS: i64 = 5_000;
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 /// Candles before the first that warm the indicators.
 pub const WARMUP: usize = 1_000;
@@ -109,10 +116,13 @@ pub fn launch(
         credentials: plan.credentials.clone().filter(|_| has_account),
         symbol: plan.symbol.clone(),
         interval: plan.interval.clone(),
-        recv_window: RECV_WINDOW,
+        recv_window: if plan.venue == Venue::Local { RECV_WINDOW_LOCAL } else { RECV_WINDOW },
         answer_timeout: ANSWER_TIMEOUT,
         own_time: plan.venue == Venue::Local,
         trades: !plan.is_led,
+        socket: SocketSettings::default(),
+        connects: CONNECTS,
+        silence: SILENCE,
     });
     let client = Arc::new(runtime.block_on(client)?);
     let account = if has_account { Some(runtime.block_on(client.account())?) } else { None };
@@ -147,6 +157,9 @@ pub fn launch(
     };
     let free =
         |asset: &str| account.as_ref().and_then(|it| it.balance(asset)).map(|it| it.free).unwrap_or_default();
+    if has_state(&state)? && never_began(&state)? {
+        state.put_aside()?;
+    }
     let mut begun = if has_state(&state)? {
         recover(&plan, &mut state, watcher.as_mut()).map_err(|error| match error {
             LaunchError::Recovery { error, .. } => LaunchError::Recovery { place: place.clone(), error },
@@ -240,12 +253,29 @@ fn has_state(state: &StateManager) -> Result<bool, LaunchError> {
     }
 }
 
+/// Whether the process that wrote the journal ended before its session began: nothing has been decided or sent.
+fn never_began(state: &StateManager) -> Result<bool, LaunchError> {
+    let reader = match Reader::<Record>::open(&state.files().journal()) {
+        Ok(reader) => reader,
+        Err(JournalError::Missing(_)) => return Ok(false),
+        Err(error) => return Err(StateError::from(error).into()),
+    };
+    for entry in reader {
+        match entry.map_err(StateError::from)?.record {
+            Record::Session(_) | Record::Warmup { .. } | Record::Note { .. } => {}
+            _ => return Ok(false),
+        }
+    }
+    Ok(true)
+}
+
 fn write(
     journal: &mut Journal<Record>,
     watcher: &mut dyn Watcher,
     at: i64,
     record: &Record,
 ) -> Result<(), LaunchError> {
+    boundary::pass();
     let n = journal.append(at, record).map_err(StateError::from)?;
     watcher.on(n, at, record);
     Ok(())
@@ -310,7 +340,7 @@ fn begin(
         desk: DeskSettings {
             bot: plan.bot.clone(),
             protection: if has_account { plan.protection } else { ProtectionMode::Local },
-            absent_after_ms: ABSENT_AFTER_MS,
+            absent_after_ms: if plan.venue == Venue::Local { ABSENT_AFTER_MS } else { ABSENT_AFTER_REAL_MS },
         },
     };
     let read = |error| ClientError::Read { what: "candles before the session could not be read", error };
@@ -430,6 +460,16 @@ fn check_same(plan: &Plan, session: &Session) -> Result<(), LaunchError> {
     Ok(())
 }
 
+/// Whether an order is of this bot, and not of another whose name begins alike: its name, a time and a number.
+pub(super) fn is_own(bot: &str, id: &str) -> bool {
+    let rest = id.strip_prefix(bot).and_then(|rest| rest.strip_prefix('-'));
+    rest.is_some_and(|rest| {
+        let parts: Vec<&str> = rest.split('-').collect();
+        parts.len() == 2
+            && parts.iter().all(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric()))
+    })
+}
+
 /// Orders of this bot that rest on the exchange and are in none of its books: they have no owner, and end here.
 fn cancel_orphans(
     begun: &mut Begun,
@@ -441,10 +481,9 @@ fn cancel_orphans(
     let read = |error| ClientError::Read { what: "open orders could not be read", error };
     let open = runtime.block_on(client.open_orders()).map_err(read)?;
     let (state, _) = begun.desk.view();
-    let is_own = |id: &str| id.strip_prefix(bot).is_some_and(|rest| rest.starts_with('-'));
     let orphans: Vec<String> = open
         .into_iter()
-        .filter(|id| is_own(id) && !state.orders.iter().any(|order| order.id == *id))
+        .filter(|id| is_own(bot, id) && !state.orders.iter().any(|order| order.id == *id))
         .collect();
     for id in orphans {
         let request = Request::Cancel { id: id.clone() };

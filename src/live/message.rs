@@ -44,6 +44,8 @@ pub enum Message {
     /// Base currency in the account, free or held by orders.
     Holdings {
         base: rust_decimal::Decimal,
+        /// Records there were when it was asked for.
+        records: u64,
     },
     Unfound {
         id: String,

@@ -3,7 +3,7 @@
 use super::desk::{Desk, DeskState};
 use super::journal::Entry;
 use super::record::{Answered, Record, RefusedAs, Request, ScriptText, Session};
-use crate::engine::Growth;
+use crate::engine::{Growth, Settings};
 use crate::model::{Candle, Candles, iso};
 use crate::script::{Parameters, Script, Slot, Written};
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,8 @@ pub struct Snapshot {
     pub script: ScriptText,
     /// Signed and shown where there is no journal at hand.
     pub session: Session,
+    /// In force then.
+    pub settings: Settings,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -143,7 +145,9 @@ impl Walk {
         let mut script = loaded(&snapshot.script)?;
         let wrong = |why: String| RecoveryError::Script { generation: snapshot.script.generation, why };
         script.set_slots(&snapshot.slots).map_err(|error| wrong(error.to_string()))?;
-        let mut walk = Walk::on(session, snapshot.script, script, candles);
+        let begun = Session { settings: snapshot.settings, ..(**session).clone() };
+        let mut walk = Walk::on(&begun, snapshot.script, script, candles);
+        walk.session = (**session).clone();
         walk.desk.restore(snapshot.desk);
         Ok(walk)
     }

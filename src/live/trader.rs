@@ -36,6 +36,8 @@ const FIRST_PRICE: Duration = Duration::from_secs(2);
 const FAREWELL: Duration = Duration::from_secs(10);
 /// Messages taken before anything else is looked at.
 const BATCH: usize = 256;
+/// Executions whose repetition is recognised.
+const KNOWN: usize = 10_000;
 const IDLE: Duration = Duration::from_millis(200);
 
 #[derive(Debug, thiserror::Error)]
@@ -113,6 +115,8 @@ pub struct Trader {
     progress: Progress,
     /// Whether the account is still to be compared with the books, after a restart.
     compares: bool,
+    /// Numbers of executions that are booked: those of late.
+    known: std::collections::VecDeque<u64>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -123,8 +127,13 @@ struct End {
 
 /// The time on the wall in ms.
 pub fn wall_ms() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    static BEGAN: std::sync::OnceLock<(i64, Instant)> = std::sync::OnceLock::new();
+    // As the clock stood when it was first asked, and from there on never back.
+    let (began, since) = BEGAN.get_or_init(|| {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        (i64::try_from(since.as_millis()).unwrap_or(i64::MAX), Instant::now())
+    });
+    began.saturating_add(i64::try_from(since.elapsed().as_millis()).unwrap_or(i64::MAX))
 }
 
 impl Trader {
@@ -133,7 +142,16 @@ impl Trader {
         let last_open = parts.desk.data().candles().open_time.last().copied().unwrap_or(0);
         let compares = !parts.first.is_empty();
         let progress = Progress { last_open, ..Progress::default() };
-        Trader { parts, saved, opened: 0, due_since: None, ends: None, progress, compares }
+        Trader {
+            parts,
+            saved,
+            opened: 0,
+            due_since: None,
+            ends: None,
+            progress,
+            compares,
+            known: Default::default(),
+        }
     }
 
     /// Trades until it is told to stop or the market ends.
@@ -164,7 +182,7 @@ impl Trader {
             self.on_time()?;
             self.publish();
             if let Some(end) = self.ends
-                && (self.is_settled() || Instant::now() >= end.by)
+                && ((self.is_settled() && !self.parts.desk.is_unsettled()) || Instant::now() >= end.by)
             {
                 return self.end(end);
             }
@@ -188,8 +206,28 @@ impl Trader {
     pub(super) fn tell(&mut self, record: &Record) -> Result<(), TraderError> {
         let at = wall_ms();
         self.write(at, record)?;
+        self.know(record);
         let answers = self.parts.desk.on(at, record);
         self.answer(at, answers)
+    }
+
+    fn know(&mut self, record: &Record) {
+        let mut add = |news: &super::record::News| {
+            self.known.extend(news.executions.iter().map(|execution| execution.trade_id));
+        };
+        match record {
+            Record::News(news) => add(news),
+            Record::Answer { outcome, cancel, .. } => {
+                for answered in std::iter::once(outcome).chain(cancel) {
+                    if let super::record::Answered::Accepted(news) = answered {
+                        add(news);
+                    }
+                }
+            }
+            _ => {}
+        }
+        let surplus = self.known.len().saturating_sub(KNOWN);
+        self.known.drain(..surplus);
     }
 
     pub(super) fn write(&mut self, at: i64, record: &Record) -> Result<(), TraderError> {
@@ -283,6 +321,7 @@ impl Trader {
         let mut last: std::collections::VecDeque<Box<super::record::ClosedTrade>> = Default::default();
         for entry in reader {
             let entry = entry.map_err(|error| failed(error, self.what_is_open()))?;
+            self.know(&entry.record);
             if let Record::Trade(trade) = entry.record {
                 last.push_back(trade);
                 if last.len() > 100 {
@@ -307,18 +346,26 @@ impl Trader {
                 let ours = |id: &str| state.orders.iter().any(|order| order.id == id);
                 let is_ours = news.orders.iter().any(|order| ours(&order.id))
                     || news.executions.iter().any(|execution| ours(&execution.id));
-                if is_ours { self.tell(&Record::News(news)) } else { Ok(()) }
+                if is_ours { self.tell(&Record::News(news)) } else { self.on_foreign(&news) }
             }
             Message::Answer { request, outcome, cancel } => {
                 self.tell(&Record::Answer { request, outcome, cancel })
             }
-            Message::Holdings { base } => self.compare(base),
+            Message::Holdings { base, records } if records == self.parts.journal.records() => {
+                self.compare(base)
+            }
+            // Something happened in between: the answer may be of before or after it.
+            Message::Holdings { .. } => {
+                self.compares = true;
+                Ok(())
+            }
             Message::Unfound { id } => self.tell(&Record::Unfound { id }),
             Message::Unasked { id, why } => self.tell(&Record::Unasked { id, why }),
             Message::AccountUp { generation } => {
                 self.progress.account = generation;
                 self.note(&Record::Connected { what: "account".to_owned(), generation })?;
-                if generation > 1 {
+                let (state, _) = self.parts.desk.view();
+                if generation > 1 || !state.orders.is_empty() {
                     self.tell(&Record::Doubt { why: "events of the account were missed".to_owned() })?;
                 }
                 Ok(())
@@ -346,6 +393,18 @@ impl Trader {
             Message::MarketEnded => self.stop(false, true),
             Message::Stop { flatten } => self.stop(flatten, false),
         }
+    }
+
+    /// Something about an order that is in none of the books. One of this bot's that did something is worth an alarm.
+    fn on_foreign(&mut self, news: &super::record::News) -> Result<(), TraderError> {
+        let bot = &self.parts.session.bot;
+        let late = news.executions.iter().find(|it| super::launch::is_own(bot, &it.id));
+        let Some(execution) = late.filter(|it| !self.known.contains(&it.trade_id)) else { return Ok(()) };
+        let text = format!(
+            "order {} was executed for {} though it is not in the books: look at the exchange, and sell or buy back by hand",
+            execution.id, execution.quantity
+        );
+        self.note(&Record::Note { text })
     }
 
     fn stop(&mut self, flatten: bool, market_ended: bool) -> Result<(), TraderError> {
@@ -411,7 +470,11 @@ impl Trader {
             self.due_since = None;
             let (state, _) = self.parts.desk.view();
             let open = self.parts.desk.data().candles().close_time.last().map_or(0, |close| close + 1);
-            if let Some(price) = state.last_price {
+            let last_price = state.last_price;
+            if let Some(now) = self.market_now() {
+                self.check_late(open, now)?;
+            }
+            if let Some(price) = last_price {
                 self.opened = open;
                 self.tell(&Record::Price { time: open, price, at_open: true })?;
             }
@@ -436,9 +499,10 @@ impl Trader {
     fn ask_holdings(&self) {
         let Broker::Exchange(client) = &self.parts.broker else { return };
         let (client, out) = (client.clone(), self.parts.outbox.clone());
+        let records = self.parts.journal.records();
         self.parts.runtime.spawn(async move {
             let message = match client.base_balance().await {
-                Ok(base) => Message::Holdings { base },
+                Ok(base) => Message::Holdings { base, records },
                 Err(error) => {
                     Message::Warning(format!("the books could not be compared with the account: {error}"))
                 }
@@ -451,7 +515,10 @@ impl Trader {
     fn compare(&mut self, base: Decimal) -> Result<(), TraderError> {
         let (state, engine) = self.parts.desk.view();
         let books = engine.position.position().map_or(0.0, |position| position.quantity);
-        let books = decimal(books).unwrap_or_default();
+        // What a target has sold of it is booked when all is.
+        let sells = state.orders.iter().filter(|order| order.role != super::desk::Role::Entry);
+        let sold: Decimal = sells.map(|order| order.executed).sum();
+        let books = decimal(books).unwrap_or_default() - sold;
         if base >= books || !state.orders.iter().all(|order| order.is_resting()) {
             return Ok(());
         }
@@ -464,6 +531,17 @@ impl Trader {
         Err(TraderError::Fatal(text))
     }
 
+    /// The market's time, where it is that of a clock.
+    fn market_now(&self) -> Option<i64> {
+        match &self.parts.broker {
+            Broker::Exchange(client) if self.parts.session.venue != Venue::Local.name() => {
+                Some(client.rest().clock().now_ms())
+            }
+            Broker::Exchange(_) => None,
+            Broker::Paper(_) => Some(wall_ms()),
+        }
+    }
+
     fn save(&mut self) -> Result<(), TraderError> {
         boundary::pass();
         let snapshot = Snapshot {
@@ -471,6 +549,7 @@ impl Trader {
             slots: self.parts.desk.strategy().slots(),
             script: self.parts.script.clone(),
             session: self.parts.session.clone(),
+            settings: self.parts.desk.settings().clone(),
         };
         self.parts.state.save(&mut self.parts.journal, wall_ms(), &snapshot)?;
         boundary::pass();

@@ -77,6 +77,9 @@ struct Overdue {
     since: i64,
     hit: Hit,
     asked: bool,
+    /// The price has come back since: its order is asked for, and nothing is done by it.
+    #[serde(default)]
+    returned: bool,
 }
 
 /// When to try again, and how often it failed.
@@ -430,14 +433,7 @@ impl<S: Strategy> Desk<S> {
 
     /// The script failed at this close: the one before it decides in its place, or none.
     fn on_fault(&mut self, row: usize, fault: &StrategyFault) {
-        let failed = self.state.generation;
-        if let Some(previous) = self.previous.take() {
-            let seat = Seat { strategy: previous.strategy, rests: false };
-            self.engine.replace_strategy(seat, previous.data);
-            self.growth = previous.growth;
-            self.state.generation = previous.generation;
-            let message = fault.message.clone();
-            self.out.push(Record::Script { generation: failed, rolled_back: true, message });
+        if self.roll_back(fault) {
             match self.engine.on_event(Event::Asked { row }) {
                 Ok(_) => return,
                 Err(fault) => self.stop_script(&fault),
@@ -447,6 +443,32 @@ impl<S: Strategy> Desk<S> {
         }
         // Cannot fail: nobody is asked.
         let _ = self.engine.on_event(Event::Unanswered { row });
+    }
+
+    /// Puts the script before the one in force in its place, if it still may come back.
+    fn roll_back(&mut self, fault: &StrategyFault) -> bool {
+        let Some(previous) = self.previous.take() else { return false };
+        let seat = Seat { strategy: previous.strategy, rests: false };
+        self.engine.replace_strategy(seat, previous.data);
+        self.growth = previous.growth;
+        let (generation, message) = (self.state.generation, fault.message.clone());
+        self.state.generation = previous.generation;
+        self.out.push(Record::Script { generation, rolled_back: true, message });
+        true
+    }
+
+    /// Whether the script in force may still be rolled back.
+    pub fn is_on_probation(&self) -> bool {
+        self.previous.is_some()
+    }
+
+    /// Something is still to be done about what is held or ordered, whatever the market does.
+    pub fn is_unsettled(&self) -> bool {
+        let flattens = self.state.flatten && self.has_position();
+        self.state.retry.is_some()
+            || self.state.leaving.is_some_and(|it| !it.stuck)
+            || self.state.behind
+            || flattens
     }
 
     fn stop_script(&mut self, fault: &StrategyFault) {
@@ -513,13 +535,18 @@ impl<S: Strategy> Desk<S> {
     fn see(&mut self, price: f64, at_open: bool) {
         let Some((_, protection)) = self.engine.protection_mut() else { return };
         let Some(hit) = protection.on_price(price, at_open) else {
-            self.state.overdue = None;
+            if let Some(overdue) = &mut self.state.overdue {
+                // One trade beyond it was enough for an order to act.
+                overdue.returned = true;
+            }
             return;
         };
         if self.state.orders.iter().any(|order| !order.is_ended() && order.is_met_by(price)) {
             // The exchange sells. Should it not, see `leave_when_overdue`.
             let since = self.state.wall;
-            self.state.overdue.get_or_insert(Overdue { since, hit, asked: false });
+            let fresh = Overdue { since, hit, asked: false, returned: false };
+            let before = self.state.overdue.filter(|before| !before.returned);
+            self.state.overdue = Some(before.unwrap_or(fresh));
         } else {
             let row = self.row();
             self.engine_event(Event::Reached { row, hit, ambiguous: false });
@@ -532,7 +559,8 @@ impl<S: Strategy> Desk<S> {
             Ok(Some(Command::Place(order))) => self.order(&order),
             Ok(None) => {}
             // Only `on_fill` and `on_exit` of the script can fail here; what they were told of is booked.
-            Err(fault) => self.stop_script(&fault),
+            Err(fault) if !self.roll_back(&fault) => self.stop_script(&fault),
+            Err(_) => {}
         }
         let ears = std::mem::take(self.engine.recorder_mut());
         if let Some(refusal) = ears.refusal {
@@ -744,7 +772,9 @@ impl<S: Strategy> Desk<S> {
         let exists = self.state.orders.iter().any(exists);
         let order = &mut self.state.orders[index];
         let Phase::Doubt { since, next, asks } = &mut order.phase else { return };
-        if wall - *since < absent_after || (exists && order.order_id.is_none()) {
+        // What counts is when it was asked.
+        let asked_at = (*next - ANSWER_WITHIN).min(wall);
+        if asked_at - *since < absent_after || (exists && order.order_id.is_none()) {
             *asks += 1;
             *next = wall + pause(*asks);
             if wall < *since + absent_after {
@@ -808,6 +838,9 @@ impl<S: Strategy> Desk<S> {
 
     fn on_config(&mut self, config: &LiveConfig) {
         self.engine.set(config.settings.clone());
+        if config.paused && !self.state.paused && self.state.is_due {
+            self.miss();
+        }
         self.state.paused = config.paused;
         self.engine.set_paused(config.paused || self.state.stopping);
     }
@@ -911,6 +944,11 @@ impl<S: Strategy> Desk<S> {
 
     fn finish_exits(&mut self) {
         // Over, and nothing came of it.
+        let nothing =
+            |order: &Working| order.role == Role::Exit && order.is_complete() && order.executions.is_empty();
+        if self.has_position() && self.state.orders.iter().any(nothing) {
+            self.later();
+        }
         self.state.orders.retain(|order| {
             order.role == Role::Entry || !order.is_complete() || !order.executions.is_empty()
         });
@@ -1015,20 +1053,22 @@ impl<S: Strategy> Desk<S> {
     }
 
     fn leave_when_overdue(&mut self) {
-        let Some(Overdue { since, hit, asked }) = self.state.overdue else { return };
+        let Some(Overdue { since, hit, asked, returned }) = self.state.overdue else { return };
         if self.state.leaving.is_some() || !self.has_position() {
             return;
         }
         let (wall, row) = (self.state.wall, self.row());
         let rests = self.state.orders.iter().any(|order| order.role.protects() && !order.is_ended());
-        if wall - since >= OVERDUE_LEAVE_MS || (!rests && !self.is_under_way()) {
+        if returned && (asked || !rests) {
+            self.state.overdue = None;
+        } else if !returned && (wall - since >= OVERDUE_LEAVE_MS || (!rests && !self.is_under_way())) {
             self.state.overdue = None;
             if rests {
                 self.alarm("a protective order on the exchange did not act though its level was passed: leaving at the market");
             }
             self.engine_event(Event::Reached { row, hit, ambiguous: false });
         } else if wall - since >= OVERDUE_ASK_MS && !asked {
-            self.state.overdue = Some(Overdue { since, hit, asked: true });
+            self.state.overdue = Some(Overdue { since, hit, asked: true, returned });
             let resting = self.state.orders.iter_mut().filter(|order| order.role.protects());
             resting.filter(|order| order.is_resting()).for_each(|order| order.doubt(wall));
             self.ask_what_is_open();

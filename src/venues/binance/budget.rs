@@ -262,23 +262,35 @@ pub fn banned_until_ms(message: &str) -> Option<i64> {
     digits.parse().ok()
 }
 
-/// At most so many connections in so long, with a margin to the exchange's 300 in five minutes.
-#[derive(Debug, Default)]
+/// At most so many connections in five minutes.
+#[derive(Debug)]
 pub struct ConnectBudget {
+    most: usize,
     made_ms: VecDeque<i64>,
 }
 
-const CONNECTS: usize = 240;
+/// With a margin to the exchange's 300.
+pub const CONNECTS: usize = 240;
 const CONNECTS_MS: i64 = 300_000;
 
+impl Default for ConnectBudget {
+    fn default() -> Self {
+        ConnectBudget::of(CONNECTS)
+    }
+}
+
 impl ConnectBudget {
+    pub fn of(most: usize) -> ConnectBudget {
+        ConnectBudget { most, made_ms: VecDeque::new() }
+    }
+
     /// Counts a connection that is about to be made, or says when to ask again.
     pub fn admit(&mut self, now_ms: i64) -> Result<(), Wait> {
         while self.made_ms.front().is_some_and(|made| now_ms.saturating_sub(*made) >= CONNECTS_MS) {
             self.made_ms.pop_front();
         }
         match self.made_ms.front() {
-            Some(oldest) if self.made_ms.len() >= CONNECTS => {
+            Some(oldest) if self.made_ms.len() >= self.most => {
                 Err(Wait { until_ms: oldest.saturating_add(CONNECTS_MS) })
             }
             _ => {

@@ -77,6 +77,11 @@ impl Connects {
         Connects { limits: limits.clone(), ..Connects::default() }
     }
 
+    /// Connections in 5 minutes at most, where the exchange allows others than usual. The count begins anew.
+    pub fn at_most(self, connects: usize) -> Connects {
+        Connects { budget: Arc::new(Mutex::new(ConnectBudget::of(connects))), ..self }
+    }
+
     /// The same count under other limits.
     pub(super) fn under(self, limits: &Limits) -> Connects {
         Connects { limits: limits.clone(), ..self }

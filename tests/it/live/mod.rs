@@ -2,10 +2,12 @@
 
 mod bad_flags;
 mod desk;
+mod feed;
 #[cfg(unix)]
 mod keys;
 mod led;
 mod parity;
+mod replay;
 mod running;
 mod runtime_config;
 mod status;

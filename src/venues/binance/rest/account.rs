@@ -73,7 +73,7 @@ impl RestClient {
 
     /// Own executions of one order.
     pub async fn trades_of_order(&self, symbol: &str, order_id: u64) -> Result<Vec<MyTrade>, ReadError> {
-        let params = vec![param("symbol", symbol), param("orderId", order_id)];
+        let params = vec![param("symbol", symbol), param("orderId", order_id), param("limit", 1000)];
         self.read(Request::read("/api/v3/myTrades", params, 5).signed(), parse::my_trades).await
     }
 
