@@ -65,6 +65,11 @@ pub struct JobArguments {
     pub config: Option<PathBuf>,
 }
 
+/// What it may be is for others to say.
+pub fn parse_amount(text: &str) -> Result<f64, String> {
+    text.parse().map_err(|_| "write a number, such as 500".to_owned())
+}
+
 pub fn parse_assignment(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.trim().is_empty() => {

@@ -1,9 +1,10 @@
 //! `mista replay`: whether a session comes out the same again, and whether it is what a backtest says.
 
+use super::bots::files;
 use super::{Exit, Failure, print};
+use crate::live::journal::JournalError;
 use crate::live::parity::{Parity, ParityError, parity};
 use crate::live::replay::{ReplayError, replay as run};
-use crate::live::state_manager::Files;
 use crate::model::iso;
 use crate::report::number::grouped;
 use clap::Args;
@@ -28,17 +29,14 @@ pub struct ReplayArguments {
 pub fn replay(arguments: &ReplayArguments) -> Result<(), Failure> {
     let path = match arguments.session.contains(['/', '\\', '.']) {
         true => Path::new(&arguments.session).to_owned(),
-        false => match Files::new(&arguments.state, &arguments.session) {
-            Ok(files) => files.journal(),
-            Err(error) => return Err(Failure::new(Exit::Usage, error.to_string())),
-        },
+        false => files(&arguments.state, &arguments.session)?.journal(),
     };
     if arguments.backtest {
         return compare(&path, arguments.json);
     }
     let replayed = run(&path).map_err(|error| match error {
         ReplayError::Recovery(error) => Failure::new(Exit::Failed, format!("{}: {error}", path.display())),
-        error => Failure::new(Exit::Data, error.to_string()),
+        ReplayError::Journal(error) => unread(error),
     })?;
     let difference = replayed.difference.as_ref();
     if arguments.json {
@@ -74,12 +72,21 @@ pub fn replay(arguments: &ReplayArguments) -> Result<(), Failure> {
     }
 }
 
+/// A journal that cannot be read is no reason to look at the exchange: nobody is about to trade by it.
+fn unread(error: JournalError) -> Failure {
+    let text = match error {
+        JournalError::Damaged { path, line, why } => format!("{}, line {line}: {why}", path.display()),
+        error => error.to_string(),
+    };
+    Failure::new(Exit::Data, text)
+}
+
 /// Differences that are shown.
 const SHOWN: usize = 20;
 
 fn compare(path: &Path, json: bool) -> Result<(), Failure> {
     let found = parity(path).map_err(|error| match error {
-        ParityError::Journal(error) => Failure::new(Exit::Data, error.to_string()),
+        ParityError::Journal(error) => unread(error),
         error => Failure::new(Exit::Failed, format!("{}: {error}", path.display())),
     })?;
     let is_same = found.differences.is_empty();

@@ -1,7 +1,9 @@
 //! `mista torture`: a trader that is killed over and over.
 
-use super::arguments::parse_assignment;
+use super::arguments::{parse_assignment, parse_count};
 use super::{Exit, Failure, complain, print};
+use crate::config::{BacktestRunConfig, Overrides};
+use crate::job::JobError;
 use crate::live::torture::{Report, Torture};
 use crate::rehearsal::{RehearsalOptions, Start};
 use crate::venues::local::LocalExchange;
@@ -19,13 +21,13 @@ pub struct TortureArguments {
     /// Strategy script
     script: PathBuf,
     /// How often the trader is killed
-    #[arg(long, default_value_t = 200)]
+    #[arg(long, default_value_t = 200, value_parser = parse_count::<u64>)]
     kills: u64,
     /// Of the random instants
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = parse_count::<u64>)]
     seed: u64,
     /// Of what goes wrong on the exchange
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = parse_count::<u64>)]
     chaos: u64,
     /// Nothing goes wrong on the exchange
     #[arg(long)]
@@ -49,7 +51,10 @@ pub struct TortureArguments {
 pub fn torture(arguments: &TortureArguments) -> Result<(), Failure> {
     let failed = |text: String| Failure::new(Exit::Failed, text);
     // Anything wrong with the script is better said before.
-    crate::script::Script::load(&arguments.script)?;
+    let mut parameters = crate::script::Script::load(&arguments.script)?.parameters();
+    let overrides = Overrides { set: arguments.set.clone(), ..Overrides::default() };
+    let config = BacktestRunConfig::load(None, &overrides).map_err(JobError::Config)?;
+    config.apply(&mut parameters).map_err(JobError::Config)?;
     if arguments.folder.exists() {
         let is_own = arguments.folder.join("torture.log").exists();
         if !is_own {
@@ -59,7 +64,11 @@ pub fn torture(arguments: &TortureArguments) -> Result<(), Failure> {
         }
         std::fs::remove_dir_all(&arguments.folder).map_err(|error| failed(error.to_string()))?;
     }
-    std::fs::create_dir_all(&arguments.folder).map_err(|error| failed(error.to_string()))?;
+    // With what shows that the folder is of a torture, however far it comes.
+    let log = arguments.folder.join("torture.log");
+    std::fs::create_dir_all(&arguments.folder)
+        .and_then(|()| std::fs::write(&log, ""))
+        .map_err(|error| failed(format!("{}: cannot be written: {error}", log.display())))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| failed(error.to_string()))?;
     let options = RehearsalOptions {

@@ -43,8 +43,20 @@ pub enum ClientError {
     Setup(#[from] SetupError),
     #[error("{what}: {error}")]
     Read { what: &'static str, error: ReadError },
-    #[error("{0} is not traded at {1}: is the name right? `mista doctor` looks it up")]
+    #[error(
+        "{0} is not traded at {1}: is the name right? It is written as BTCUSDT; `mista doctor` looks it up"
+    )]
     NoSymbol(String, String),
+    #[error(
+        "the exchange at {at} has no candles of {interval}: take another --interval, such as 1m, 5m, 15m, 1h, 4h or 1d"
+    )]
+    NoInterval { interval: String, at: String },
+    #[error(
+        "the account could not be read: {0}. Is it a key of this venue, with its own secret, that may be used from here? `mista doctor` says more"
+    )]
+    Key(ReadError),
+    #[error("{at} does not answer: {error}. Check the network and the address; `mista doctor` says more")]
+    Unreachable { at: String, error: ReadError },
     #[error("{symbol} is {status} now: it can be traded when the exchange says TRADING")]
     NotTrading { symbol: String, status: String },
     #[error("{0}")]
@@ -102,12 +114,18 @@ impl ClientManager {
         };
         let rest = RestClient::new(&settings.endpoints.rest, settings.credentials.clone(), rest_settings)?;
         let read = |what| move |error| ClientError::Read { what, error };
-        rest.sync_clock().await.map_err(read("the exchange's time could not be read"))?;
+        let at = || settings.endpoints.rest.clone();
+        rest.sync_clock().await.map_err(|error| match error.refusal() {
+            Some(_) => read("the exchange's time could not be read")(error),
+            None => ClientError::Unreachable { at: at(), error },
+        })?;
         let info = rest.exchange_info(&[&settings.symbol]).await;
         let no_symbol = || ClientError::NoSymbol(settings.symbol.clone(), settings.endpoints.rest.clone());
         let info = match info {
             Ok(info) => info,
-            Err(error) if error.refusal().is_some_and(|refusal| refusal.code == Some(-1121)) => {
+            Err(error)
+                if error.refusal().is_some_and(|refusal| matches!(refusal.code, Some(-1121 | -1100))) =>
+            {
                 return Err(no_symbol());
             }
             Err(error) => return Err(read("the symbol's rules could not be read")(error)),
@@ -146,8 +164,10 @@ impl ClientManager {
     }
 
     pub async fn account(&self) -> Result<Account, ClientError> {
-        let what = "the account could not be read";
-        self.rest.account().await.map_err(|error| ClientError::Read { what, error })
+        self.rest.account().await.map_err(|error| match error.refusal().map(|refusal| &refusal.kind) {
+            Some(RefusalKind::Key | RefusalKind::Signature) => ClientError::Key(error),
+            _ => ClientError::Read { what: "the account could not be read", error },
+        })
     }
 
     /// The market's time in ms.

@@ -21,6 +21,7 @@ use crate::model::Candles;
 use crate::script::{Parameters, Script};
 use crate::venues::binance::budget::CONNECTS;
 use crate::venues::binance::endpoints::Endpoints;
+use crate::venues::binance::outcome::ReadError;
 use crate::venues::binance::sign::Credentials;
 use crate::venues::binance::socket::SocketSettings;
 use crate::venues::rules::SymbolRules;
@@ -343,7 +344,12 @@ fn begin(
             absent_after_ms: if plan.venue == Venue::Local { ABSENT_AFTER_MS } else { ABSENT_AFTER_REAL_MS },
         },
     };
-    let read = |error| ClientError::Read { what: "candles before the session could not be read", error };
+    let read = |error: ReadError| match error.refusal().and_then(|refusal| refusal.code) {
+        Some(-1120) => {
+            ClientError::NoInterval { interval: plan.interval.clone(), at: plan.endpoints.rest.clone() }
+        }
+        _ => ClientError::Read { what: "candles before the session could not be read", error },
+    };
     let warmup = runtime.block_on(client.candles(None, plan.warmup)).map_err(read)?;
     let (mut journal, _) = state.open_journal::<Record>(0)?;
     let at = wall_ms();

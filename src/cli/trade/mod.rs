@@ -2,18 +2,21 @@
 
 mod show;
 
-use super::arguments::parse_assignment;
+use super::arguments::{parse_amount, parse_assignment, parse_count};
 use super::{Exit, Failure, complain, print};
 use crate::config::{BacktestRunConfig, Notifications, Overrides, parse_date, parse_size};
 use crate::job::JobError;
 use crate::live::boundary;
-use crate::live::desk::ProtectionMode;
+use crate::live::client_manager::ClientError;
+use crate::live::desk::{Desk, ProtectionMode};
 use crate::live::launch::{LaunchError, Plan, WARMUP, launch};
 use crate::live::message::Message;
-use crate::live::trader::{TraderError, Watcher};
+use crate::live::record::Record;
+use crate::live::state_manager::StateError;
+use crate::live::trader::Watcher;
 use crate::live::venue::Venue;
 use crate::model::{Interval, Size, iso};
-use crate::rehearsal::{RehearsalOptions, Start};
+use crate::rehearsal::{RehearsalError, RehearsalOptions, Start};
 use crate::script::Script;
 use crate::venues::binance::endpoints::Endpoints;
 use crate::venues::binance::keys;
@@ -25,6 +28,7 @@ use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -53,7 +57,7 @@ pub struct TradeArguments {
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_assignment)]
     set: Vec<(String, String)>,
     /// Quote currency to begin with [default: what the account has free, 10000 on paper]
-    #[arg(long, value_name = "QUOTE", allow_negative_numbers = true)]
+    #[arg(long, value_name = "QUOTE", allow_negative_numbers = true, value_parser = parse_amount)]
     balance: Option<f64>,
     /// Entry size: equity_pct=95, units=.., quote=.. or risk_pct=.. [default: equity_pct=95]
     #[arg(long, value_name = "KIND=X", value_parser = parse_size)]
@@ -95,7 +99,7 @@ pub struct TradeArguments {
     #[arg(long, value_name = "DATE", value_parser = parse_date, help_heading = "The exchange of its own")]
     end: Option<i64>,
     /// Let things go wrong there, the same for the same seed
-    #[arg(long, value_name = "SEED", help_heading = "The exchange of its own")]
+    #[arg(long, value_name = "SEED", value_parser = parse_count::<u64>, help_heading = "The exchange of its own")]
     chaos: Option<u64>,
     /// Move the market of a local exchange by hand, as fast as the trader keeps up
     #[arg(long)]
@@ -162,6 +166,11 @@ pub fn trade(arguments: &TradeArguments) -> Result<(), Failure> {
         true => Notifications::load(&arguments.notifications).map_err(JobError::Config)?,
         false => None,
     };
+    for (flag, folder) in [("--state", &arguments.state), ("--trades", &arguments.trades)] {
+        if folder.exists() && !folder.is_dir() {
+            return Err(usage(format!("{flag} {}: it is not a folder: name another", folder.display())));
+        }
+    }
     let (venue, credentials) = venue_and_key(arguments)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -224,10 +233,17 @@ pub fn trade(arguments: &TradeArguments) -> Result<(), Failure> {
     let (outbox, inbox) = channel();
     let flatten = arguments.flatten;
     let stopper = outbox.clone();
+    let has_begun = Arc::new(AtomicBool::new(false));
+    let begun = has_begun.clone();
     runtime.spawn(async move {
         if let Ok(mut signals) = super::exchange::signals() {
             loop {
                 signals.recv().await;
+                if !begun.load(Ordering::Relaxed) {
+                    // It still waits for the exchange, and has done nothing.
+                    complain("Stopped before it began.");
+                    std::process::exit(Exit::Stopped as i32);
+                }
                 if stopper.send(Message::Stop { flatten }).is_err() {
                     return;
                 }
@@ -248,6 +264,7 @@ pub fn trade(arguments: &TradeArguments) -> Result<(), Failure> {
             Err(_) => Box::new(show::Plain { json: false }),
         },
     };
+    let watcher = Box::new(Begins { watcher, has_begun });
     let result = launch(plan, runtime.handle(), (outbox, inbox), watcher);
     if let Some(exchange) = exchange {
         runtime.block_on(exchange.shutdown());
@@ -278,10 +295,39 @@ impl TradeArguments {
     }
 }
 
+/// Notices that a session begins or goes on, which the first record of it says.
+struct Begins {
+    watcher: Box<dyn Watcher>,
+    has_begun: Arc<AtomicBool>,
+}
+
+impl Watcher for Begins {
+    fn on(&mut self, n: u64, at: i64, record: &Record) {
+        self.has_begun.store(true, Ordering::Relaxed);
+        self.watcher.on(n, at, record);
+    }
+
+    fn recall(&mut self, n: u64, at: i64, record: &Record) {
+        self.has_begun.store(true, Ordering::Relaxed);
+        self.watcher.recall(n, at, record);
+    }
+
+    fn see(&mut self, price: f64, at: i64) {
+        self.watcher.see(price, at);
+    }
+
+    fn tick(&mut self, desk: &Desk<Script>) -> Option<Record> {
+        self.watcher.tick(desk)
+    }
+}
+
 fn failure(error: LaunchError) -> Failure {
     let exit = match &error {
-        LaunchError::Refused(_) => Exit::Usage,
-        LaunchError::Trader(TraderError::Fatal(_)) => Exit::Failed,
+        LaunchError::Refused(_)
+        | LaunchError::State(StateError::Name(_))
+        | LaunchError::Client(
+            ClientError::NoSymbol(..) | ClientError::NoInterval { .. } | ClientError::Key(_),
+        ) => Exit::Usage,
         _ => Exit::Failed,
     };
     Failure::new(exit, error.to_string())
@@ -345,7 +391,15 @@ async fn own_exchange(arguments: &TradeArguments, is_led: bool) -> Result<(Excha
         chaos: arguments.chaos,
         ..RehearsalOptions::default()
     };
-    let rehearsal = options.load().map_err(Failure::from)?;
+    let rehearsal = options.load().map_err(|error| match error {
+        RehearsalError::UnknownQuote { symbol } => Failure::new(
+            Exit::Usage,
+            format!(
+                "--symbol {symbol}: it does not end in a quote currency that is known here, as BTCUSDT does"
+            ),
+        ),
+        error => Failure::from(error),
+    })?;
     let range = rehearsal.ranges.first();
     let interval = range.map(|range| range.interval.to_string()).unwrap_or_default();
     let begins = rehearsal.config.start;

@@ -23,7 +23,7 @@ pub enum KeysError {
     NoKey(&'static str),
     #[error("{0} is not readable text")]
     NotText(&'static str),
-    #[error("{path}: {error}", path = path.display())]
+    #[error("{path}: {}", unread(error), path = path.display())]
     File { path: PathBuf, error: std::io::Error },
     #[error("{path} can be read by others than its owner: `chmod 600 {path}`, and think of making a new key", path = path.display())]
     Open { path: PathBuf },
@@ -31,6 +31,13 @@ pub enum KeysError {
     NotAKeyFile { path: PathBuf, why: &'static str },
     #[error("{place}: {error}")]
     Key { place: String, error: KeyError },
+}
+
+fn unread(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        _ => format!("cannot be read: {error}"),
+    }
 }
 
 /// The keys that the environment names, or `None` where it names none.

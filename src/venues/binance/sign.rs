@@ -55,6 +55,9 @@ impl fmt::Debug for Credentials {
     }
 }
 
+/// A shorter key, which none is in earnest, may be a part of any word.
+const HIDDEN_FROM: usize = 8;
+
 impl Credentials {
     /// A key with a secret that both sides know.
     pub fn hmac(api_key: &str, secret: &str) -> Result<Credentials, KeyError> {
@@ -91,6 +94,20 @@ impl Credentials {
     /// The key's name, as it is sent with every signed request.
     pub fn api_key(&self) -> &str {
         &self.api_key
+    }
+
+    /// What the exchange, or somebody on the way to it, answered with, without the key: errors are shown and written
+    /// down.
+    pub(super) fn hidden(&self, status: u16, answer: Vec<u8>) -> Vec<u8> {
+        if status < 400 || self.api_key.len() < HIDDEN_FROM {
+            return answer;
+        }
+        match std::str::from_utf8(&answer) {
+            Ok(text) if text.contains(self.api_key.as_str()) => {
+                text.replace(self.api_key.as_str(), "[key]").into_bytes()
+            }
+            _ => answer,
+        }
     }
 
     /// The signature of `payload`: hex (HMAC) or base64. Not percent-encoded.

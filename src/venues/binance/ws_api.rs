@@ -168,6 +168,10 @@ struct Signer {
 }
 
 impl Signer {
+    fn read(&self, response: ApiResponse) -> Answer {
+        answer_of(response, &self.limits, &self.credentials)
+    }
+
     fn frame(&self, id: u64, method: &str, mut params: Params, signed: bool) -> Result<String, String> {
         if signed {
             params.push(("apiKey".to_owned(), self.credentials.api_key().to_owned()));
@@ -400,7 +404,7 @@ impl WsApi {
             Err(_) => return Ok(Attempt::Lost(format!("no answer within {} ms", millis(limit)))),
         };
         permit.settle(&used(&response.rate_limits));
-        let answer = answer_of(response, &self.limits);
+        let answer = answer_of(response, &self.limits, &self.credentials);
         Ok(Attempt::Answered(answer))
     }
 }
@@ -425,10 +429,10 @@ fn used(limits: &[RateLimit]) -> Vec<Used> {
 }
 
 /// A response as HTTP would have brought it; what it says about limits is taken in.
-fn answer_of(response: ApiResponse, limits: &Limits) -> Answer {
+fn answer_of(response: ApiResponse, limits: &Limits, credentials: &Credentials) -> Answer {
     let now_ms = limits.clock().now_ms();
     let retry_after_ms = response.retry_after.map(|time| time.saturating_sub(now_ms).max(0));
-    let body = response.body.into_bytes();
+    let body = credentials.hidden(response.status, response.body.into_bytes());
     limits.heed(response.status, &body, retry_after_ms);
     Answer { status: response.status, body, retry_after_ms }
 }
@@ -497,7 +501,7 @@ impl Opener {
             if response.status == 200 {
                 return Ok(());
             }
-            match of_failure::<()>(&answer_of(response, &self.signer.limits)) {
+            match of_failure::<()>(&self.signer.read(response)) {
                 Outcome::Refused(refusal) if refusal.kind == RefusalKind::Timestamp && attempt == 0 => {
                     self.sync(live).await?;
                 }
@@ -516,7 +520,7 @@ impl Opener {
         live.socket.send(self.signer.frame(id, "time", Vec::new(), false)?).await?;
         let answered = timeout(self.dialer.settings.answer_timeout, self.answer(live, id)).await;
         let response = answered.map_err(|_| "time: no answer".to_owned())??;
-        let answer = answer_of(response, &self.signer.limits);
+        let answer = self.signer.read(response);
         let server_ms = parse::server_time(&answer.body).map_err(|error| error.to_string())?;
         clock.learn(asked_ms, clock.local_ms(), server_ms);
         Ok(())
@@ -761,7 +765,7 @@ impl Keeper {
                     }
                     // Late, or of the connection as a whole.
                     None if response.id.is_none() && response.status != 200 => {
-                        let answer = answer_of(response, &self.opener.signer.limits);
+                        let answer = self.opener.signer.read(response);
                         if let Outcome::Refused(refusal) = of_failure::<()>(&answer) {
                             self.tell(ApiItem::Refused(refusal)).await?;
                         }

@@ -5,7 +5,7 @@ use super::running::{Running, World, save};
 use super::swap::{BAD, Folder, edited};
 use mista::live::journal::Entry;
 use mista::live::record::{Record, Request};
-use mista::model::Veto;
+use mista::model::{Refusal, Veto};
 use mista::script::Value;
 use std::fs;
 use std::time::{Duration, Instant};
@@ -299,10 +299,8 @@ fn a_tighter_limit_is_in_force_between_candles_and_outlives_swaps_and_restarts()
         assert_eq!(settings.rules.stop_loss_pct, Some(0.1));
     };
     is_kept(&config.settings);
-    // Of an order that was decided before, or of the next: at last, all are small.
-    trader.left();
-    trader.next("a small entry", |record| match record {
-        Record::Entered { quantity, price, .. } => Some(quantity * price < 101.0),
+    trader.next("an entry that is too large", |record| match record {
+        Record::Held { refusal, .. } => Some(assert_eq!(*refusal, Refusal::MaxOrderNotional)),
         _ => None,
     });
     // A text with a rule of its own.

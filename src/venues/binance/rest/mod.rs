@@ -347,6 +347,9 @@ impl RestClient {
                 Err(error) => return (Attempt::Lost(chain(&error.without_url())), used),
             }
         }
+        if let Some(credentials) = &self.inner.credentials {
+            body = credentials.hidden(status, body);
+        }
         (Attempt::Answered(Answer { status, body, retry_after_ms }), used)
     }
 }
