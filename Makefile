@@ -7,9 +7,6 @@ SCRIPT ?= strategies/breakout.rhai
 SCRIPTS ?= $(filter-out %.d.rhai,$(wildcard strategies/*.rhai))
 MISTA = target/release/mista
 
-# Says on standard error what is planned and what to use meanwhile.
-planned = @echo "make $@: planned, not there yet: $(1)" >&2; exit 2
-
 .DEFAULT_GOAL := help
 .PHONY: help install run check fetch-data optimize optimize-batch trigger-threaded-optimizer forward-test \
 	forward-test-all trader lint format test ci
@@ -44,8 +41,8 @@ forward-test: install ## Best parameters on later candles: make forward-test PAR
 forward-test-all: install ## The same for all best parameters
 	$(MISTA) forward-test --all $(ARGS)
 
-trader: ## Planned: trade, simulated or live
-	$(call planned,'mista trade' will trade; nothing here can place an order yet. Meanwhile use 'make run' for backtests.)
+trader: install ## Trade with play money on an exchange of its own; ARGS="--venue testnet --keys FILE" for another venue
+	$(MISTA) trade $(SCRIPT) $(ARGS)
 
 lint: ## Formatting and clippy, warnings are errors
 	$(CARGO) fmt --check

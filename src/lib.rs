@@ -12,7 +12,7 @@
 //! | L4 | [`optimize`], [`forward_test`] | many results: the best parameters, and what became of them |
 //! | L4 | [`rehearsal`] | candle files and wishes → a local exchange that can be started |
 //! | L4 | [`live`] | the trader: its pure desk, and the shell around it |
-//! | L4 | [`live`], [`saves`] | the trader that runs a script on an exchange; waiting for files to be saved |
+//! | L4 | [`saves`] | waiting for files to be saved |
 //! | L4 | [`doctor`] | whether this machine would trade |
 //! | L5 | [`cli`] | one file per verb |
 //!

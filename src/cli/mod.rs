@@ -195,6 +195,10 @@ fn set_log_level(level: Option<LogLevel>) {
         LogLevel::Info => LevelFilter::INFO,
         LogLevel::Debug => LevelFilter::DEBUG,
     });
+    set_log_filter(level);
+}
+
+fn set_log_filter(level: Option<LevelFilter>) {
     if let Some(set) = LOG_LEVEL.get() {
         set(level);
     }

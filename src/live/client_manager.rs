@@ -115,7 +115,7 @@ impl ClientManager {
             let (symbol, status) = (settings.symbol.clone(), symbol.rules.status.name().to_owned());
             return Err(ClientError::NotTrading { symbol, status });
         }
-        let (rules, account_filters) = (symbol.rules.clone(), info.filters.clone());
+        let (rules, account_filters) = (symbol.rules.clone(), info.filters);
         let connects = Connects::within(rest.limits()).at_most(settings.connects);
         Ok(ClientManager {
             rest,

@@ -3,19 +3,18 @@
 use super::client_manager::{ClientError, ClientManager, ClientSettings, SILENCE};
 use super::csv_trade_logger::CsvTradeLogger;
 use super::desk::{Desk, DeskSettings, ProtectionMode};
-use super::in_force::Changeable;
+use super::in_force::{Changeable, Standing};
 use super::journal::{Entry, Journal};
 use super::market_driver::{MarketControl, MarketDriver, Progress};
 use super::message::Message;
 use super::paper::PaperBroker;
 use super::record::{Record, Request, ScriptText, Session};
 use super::recovery::{RecoveryError, Snapshot, Walk, never_sent};
-use super::script_watcher::ScriptWatcher;
 use super::state_manager::{StateError, StateManager};
 use super::trader::{Broker, Farewell, Parts, Trader, TraderError, Watcher, wall_ms};
 use super::venue::Venue;
 use super::webhook::Notifier;
-use crate::config::{LogLevel, Notifications};
+use crate::config::{LogLevel, Notifications, RuntimeConfig};
 use crate::engine::{Booking, Growth, Settings};
 use crate::model::Candles;
 use crate::script::{Parameters, Script};
@@ -186,29 +185,23 @@ pub fn launch(
     }
     let costs = begun.session.settings.costs;
     let broker = match venue {
-        Venue::Paper => Broker::Paper(PaperBroker {
+        Venue::Paper => Broker::Paper(Box::new(PaperBroker {
             rules,
             commission_bps: costs.commission_bps,
             slippage_bps: costs.slippage_bps,
-        }),
+        })),
         _ => Broker::Exchange(client),
     };
     begun.journal.sync().map_err(StateError::from)?;
-    let generation = begun.script.generation;
-    let mut changeable = Changeable::new(path.clone(), started, &runtime_config, set_log_level, generation);
-    if swaps {
-        let (ask, tell) = (outbox.clone(), outbox.clone());
-        let ask = move || {
-            let (reply, answer) = std::sync::mpsc::channel();
-            ask.send(Message::Asked(reply)).ok()?;
-            answer.recv().ok()
-        };
-        let tell = move |found| tell.send(Message::Found(Box::new(found))).is_ok();
-        match ScriptWatcher::start(&path, ask, tell) {
-            Ok(watcher) => changeable.watcher = Some(watcher),
-            Err(error) => watcher.on(0, wall_ms(), &Record::Note { text: error.to_string() }),
-        }
-    }
+    let standing = Standing {
+        path,
+        started,
+        script: &begun.script,
+        now: begun.now,
+        generations: begun.generations,
+        goes_on: !begun.first.is_empty(),
+    };
+    let changeable = Changeable::new(standing, &runtime_config, set_log_level, swaps);
     let trader = Trader::new(Parts {
         changeable,
         notifier,
@@ -236,8 +229,12 @@ struct Begun {
     script: ScriptText,
     desk: Desk<Script>,
     journal: Journal<Record>,
+    /// The highest generation there was of the script.
+    generations: u64,
     /// What the desk is to be told before anything else, after a restart.
     first: Vec<Record>,
+    /// What is in force of the runtime config.
+    now: RuntimeConfig,
 }
 
 fn has_state(state: &StateManager) -> Result<bool, LaunchError> {
@@ -333,7 +330,8 @@ fn begin(
     let filter = session.settings.rules.atr_filter;
     let (data, growth) = Growth::start(candles, plan.script.specs(), filter.as_ref());
     let desk = Desk::new(&session, plan.script, data, growth);
-    Ok(Begun { session, script, desk, journal, first: Vec::new() })
+    let now = RuntimeConfig::default();
+    Ok(Begun { session, script, desk, journal, generations: 1, first: Vec::new(), now })
 }
 
 fn recover(plan: &Plan, state: &mut StateManager, watcher: &mut dyn Watcher) -> Result<Begun, LaunchError> {
@@ -384,7 +382,39 @@ fn recover(plan: &Plan, state: &mut StateManager, watcher: &mut dyn Watcher) -> 
         .collect();
     inputs.push(Record::Restart { program: env!("CARGO_PKG_VERSION").to_owned() });
     let (session, script) = (walk.session.clone(), walk.script.clone());
-    Ok(Begun { session, script, desk: walk.desk, journal, first: inputs })
+    let now = entries.iter().rev().find_map(|entry| match &entry.record {
+        Record::Config(config) => Some(config.now.clone()),
+        _ => None,
+    });
+    let now = now.unwrap_or_default();
+    if let Some(text) = ignored(plan, &session) {
+        write(&mut journal, watcher, at, &Record::Note { text })?;
+    }
+    let swaps = entries.iter().filter_map(|entry| match &entry.record {
+        Record::Swap(text) => Some(text.generation),
+        _ => None,
+    });
+    let generations = swaps.max().unwrap_or(1).max(script.generation);
+    Ok(Begun { session, script, desk: walk.desk, journal, generations, first: inputs, now })
+}
+
+/// What was asked for and is otherwise in the session that goes on, in words.
+fn ignored(plan: &Plan, session: &Session) -> Option<String> {
+    let mut others: Vec<String> = Vec::new();
+    if plan.settings.size != session.settings.size {
+        others.push("--size".to_owned());
+    }
+    if plan.venue.has_account() && plan.protection != session.desk.protection {
+        others.push("--protection".to_owned());
+    }
+    let balance = plan.balance.filter(|balance| *balance != session.settings.initial_balance);
+    others.extend(balance.map(|_| format!("--balance, which was {}", session.settings.initial_balance)));
+    (!others.is_empty()).then(|| {
+        format!(
+            "this session goes on as it was begun, whatever is asked for now of {}: begin another one with --bot",
+            others.join(", ")
+        )
+    })
 }
 
 /// Whether a session can go on as it is wanted now.

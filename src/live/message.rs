@@ -1,6 +1,6 @@
 //! What the trader's loop is told by everything around it.
 
-use super::candidate::Snapshot;
+use super::candidate::{Candidate, Rejected, Snapshot};
 use super::record::{Answered, News};
 use super::script_watcher::Found;
 use crate::model::Candle;
@@ -56,6 +56,11 @@ pub enum Message {
     Asked(Sender<Snapshot>),
     /// A script was saved, and judged.
     Found(Box<Found>),
+    /// What the runtime config chose was judged.
+    Chosen {
+        number: u64,
+        judged: Result<Box<Candidate>, Rejected>,
+    },
     /// Something to be told, and nothing to be done.
     Warning(String),
     /// The key is refused, or the symbol is not traded: there is nothing more to be done here.

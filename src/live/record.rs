@@ -2,6 +2,7 @@
 //! that is told the same again answers the same.
 
 use super::desk::DeskSettings;
+use crate::config::RuntimeConfig;
 use crate::engine::{Levels, RiskState, Settings};
 use crate::model::{Candle, Direction, ExitReason, Refusal, Side, Size, Trade, Veto};
 use crate::script::{Texts, Value};
@@ -202,6 +203,9 @@ pub struct LiveConfig {
     pub paused: bool,
     /// What changed, for people.
     pub changes: Vec<String>,
+    /// What is in force of the runtime config.
+    #[serde(default)]
+    pub now: RuntimeConfig,
 }
 
 /// What was decided at the close of a candle, and why.

@@ -84,7 +84,7 @@ impl Torture<'_> {
             }
             if random.bool() {
                 // In turn, and every now and then from the start again.
-                *boundary = if *boundary >= 600 { 1 } else { *boundary + 1 + random.u64(0..3) };
+                *boundary = if *boundary >= 300 { 1 } else { *boundary + 1 + random.u64(0..3) };
                 let mut child = self.spawn(&bot, Some(*boundary), false)?;
                 let watched = self.watch(&mut child, &files, PATIENCE, report)?;
                 if !watched {
@@ -96,7 +96,7 @@ impl Torture<'_> {
                 report.boundaries = report.boundaries.max(*boundary);
             } else {
                 let mut child = self.spawn(&bot, None, false)?;
-                let life = Duration::from_millis(random.u64(1..1_500));
+                let life = Duration::from_millis(random.u64(1..800));
                 self.watch(&mut child, &files, life, report)?;
                 child.kill().map_err(|error| error.to_string())?;
                 child.wait().map_err(|error| error.to_string())?;

@@ -53,7 +53,7 @@ pub enum TraderError {
 /// Who carries requests out.
 pub enum Broker {
     Exchange(Arc<ClientManager>),
-    Paper(PaperBroker),
+    Paper(Box<PaperBroker>),
 }
 
 /// Hears of every record, for people.
@@ -142,6 +142,7 @@ impl Trader {
         for record in std::mem::take(&mut self.parts.first) {
             self.tell(&record)?;
         }
+        self.watch()?;
         self.publish();
         loop {
             let wait = self.wait();
@@ -335,6 +336,7 @@ impl Trader {
                 Ok(())
             }
             Message::Found(found) => self.on_found(*found),
+            Message::Chosen { number, judged } => self.on_chosen(number, judged),
             Message::Warning(text) => self.note(&Record::Note { text }),
             Message::Fatal(text) => {
                 self.note(&Record::Note { text: text.clone() })?;
@@ -424,7 +426,8 @@ impl Trader {
         {
             self.stop(flatten, false)?;
         }
-        if self.parts.journal.records() >= self.saved + SNAPSHOT_EVERY {
+        // A snapshot does not hold the script to go back to.
+        if self.parts.journal.records() >= self.saved + SNAPSHOT_EVERY && !self.parts.desk.is_on_trial() {
             self.save()?;
         }
         Ok(())

@@ -29,7 +29,7 @@ const LAYERS: [&[&str]; 6] = [
 ];
 
 /// Files and folders that know no clock, randomness, environment, file, socket or thread.
-const PURE: [&str; 22] = [
+const PURE: [&str; 25] = [
     "model/",
     "indicators/",
     "engine/",
@@ -49,6 +49,9 @@ const PURE: [&str; 22] = [
     "optimize/overfitting.rs",
     "optimize/verdict.rs",
     "doctor/judge.rs",
+    "live/candle_feed.rs",
+    "live/desk/",
+    "live/record.rs",
     "live/plain.rs",
     "live/status/",
     "live/why/",

@@ -26,6 +26,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
+use tracing_subscriber::filter::LevelFilter;
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -175,7 +176,12 @@ pub fn trade(arguments: &TradeArguments) -> Result<(), Failure> {
     let mut interval = arguments.interval.map(|interval| interval.to_string());
     let mut is_led = arguments.lead;
     let mut exchange = None;
-    if venue == Venue::Local && !overridden {
+    // `--venue local` means the exchange that runs on this machine, if one does.
+    let has_one = arguments.venue == Some(Venue::Local) && !arguments.wants_own() && answers(&endpoints.rest);
+    if has_one {
+        complain(&format!("Trading on the exchange at {}, with play money.", endpoints.rest));
+    }
+    if venue == Venue::Local && !overridden && !has_one {
         is_led = arguments.speed == Speed::Max && arguments.chaos.is_none();
         let (own, own_interval) = runtime.block_on(own_exchange(arguments, is_led))?;
         endpoints = at(own.address());
@@ -193,7 +199,7 @@ pub fn trade(arguments: &TradeArguments) -> Result<(), Failure> {
         }
     };
     boundary::arm(arguments.die_at.unwrap_or(0));
-    let plan = Plan {
+    let mut plan = Plan {
         bot,
         venue,
         endpoints,
@@ -233,7 +239,12 @@ pub fn trade(arguments: &TradeArguments) -> Result<(), Failure> {
     let watcher: Box<dyn Watcher> = match is_plain {
         true => Box::new(show::Plain { json: arguments.json }),
         false => match show::Screen::start(flatten) {
-            Ok(screen) => Box::new(screen),
+            Ok(screen) => {
+                // Lines between would be drawn over; what matters is in the journal, and on the screen.
+                super::set_log_filter(Some(LevelFilter::OFF));
+                plan.set_log_level = Box::new(|_| {});
+                Box::new(screen)
+            }
             Err(_) => Box::new(show::Plain { json: false }),
         },
     };
@@ -245,6 +256,26 @@ pub fn trade(arguments: &TradeArguments) -> Result<(), Failure> {
     runtime.shutdown_background();
     let why = if farewell.market_ended { "The market has no more candles. " } else { "Stopped. " };
     print(&format!("{why}{}\n", farewell.open))
+}
+
+/// Whether somebody listens at an address on this machine.
+fn answers(rest: &str) -> bool {
+    let host = rest.trim_start_matches("http://");
+    let address = host.parse::<SocketAddr>();
+    address.is_ok_and(|address| std::net::TcpStream::connect_timeout(&address, PROBE).is_ok())
+}
+
+const PROBE: std::time::Duration = std::time::Duration::from_millis(500);
+
+impl TradeArguments {
+    /// Whether flags say what an exchange of its own is to be like.
+    fn wants_own(&self) -> bool {
+        self.data.is_some()
+            || self.speed != Speed::Max
+            || self.start.is_some()
+            || self.end.is_some()
+            || self.chaos.is_some()
+    }
 }
 
 fn failure(error: LaunchError) -> Failure {
@@ -322,7 +353,7 @@ async fn own_exchange(arguments: &TradeArguments, is_led: bool) -> Result<(Excha
     let handle = LocalExchange::start(rehearsal.config).await;
     let handle = handle.map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
     complain(&format!(
-        "No key and no network: trading on an exchange of its own on this machine, with play money, over {file} from {}{}.",
+        "No key and no network needed: trading on an exchange of its own on this machine, with play money, over {file} from {}{}.",
         iso(begins),
         if rehearsal.is_today { " (dated as of today)" } else { "" },
     ));

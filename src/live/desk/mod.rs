@@ -281,7 +281,11 @@ impl<S: Strategy> Desk<S> {
         !self.state.is_due
             && self.state.retry.is_none()
             && self.state.leaving.is_none_or(|leaving| leaving.stuck)
-            && self.state.orders.iter().all(|order| order.is_resting() && order.cancel.is_none())
+            && self
+                .state
+                .orders
+                .iter()
+                .all(|order| order.is_complete() || order.is_resting() && order.cancel.is_none())
     }
 
     /// When to be told [`Record::Timer`], by the wall clock.
@@ -346,6 +350,11 @@ impl<S: Strategy> Desk<S> {
         self.state.stopped = None;
         self.settle();
         std::mem::take(&mut self.out)
+    }
+
+    /// Whether the script in force is new, and may still be rolled back.
+    pub fn is_on_trial(&self) -> bool {
+        self.previous.is_some()
     }
 
     fn caught_up(&self, mut data: DataHandler, mut growth: Growth) -> (DataHandler, Growth) {
@@ -738,6 +747,10 @@ impl<S: Strategy> Desk<S> {
         if wall - *since < absent_after || (exists && order.order_id.is_none()) {
             *asks += 1;
             *next = wall + pause(*asks);
+            if wall < *since + absent_after {
+                // When it can be certain, and no later.
+                *next = (*next).min(*since + absent_after);
+            }
         } else if exists {
             order.phase = Phase::Ended { next: wall };
             order.executed = order.known();
@@ -774,6 +787,8 @@ impl<S: Strategy> Desk<S> {
             }
         }
         if restarted {
+            // Not kept over a restart, whatever it goes on from.
+            self.previous = None;
             self.state.retry = None;
             self.state.overdue = None;
             self.state.moved = i64::MIN;
@@ -908,7 +923,7 @@ impl<S: Strategy> Desk<S> {
             }
             return;
         }
-        let Some(last) = self.state.orders.iter().filter(sold).last() else { return };
+        let Some(last) = self.state.orders.iter().rfind(sold) else { return };
         let (role, reason, expected) = (last.role, last.exit_reason(), last.expected);
         if !self.sellable().is_zero() && !self.state.rest_is_dust {
             // A part was sold, and the order is over: the rest goes at the market.

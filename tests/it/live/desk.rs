@@ -100,11 +100,7 @@ fn hour(row: usize, [open, high, low, close]: [f64; 4]) -> Candle {
 }
 
 /// What makes desks of one session.
-fn desks(
-    settings: &Settings,
-    protection: ProtectionMode,
-    acts: Acts,
-) -> Box<dyn Fn(&[Candle]) -> Desk<Acts>> {
+fn desks(settings: &Settings, protection: ProtectionMode, acts: Acts) -> ride::Make<Acts> {
     let session = session(settings, protection);
     Box::new(move |candles| {
         let (data, growth) = Growth::start(candles.iter().copied().collect(), &[], None);

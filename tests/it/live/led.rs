@@ -149,6 +149,7 @@ fn run(trading: Trading<'_>) -> Traded {
     let state_folder = folder.path().join("state");
     let journal = state_folder.join("test.journal");
     let plan = Plan {
+        begins_anew: false,
         bot: "test".to_owned(),
         venue: Venue::Local,
         endpoints: endpoints(own.address()),
@@ -166,7 +167,6 @@ fn run(trading: Trading<'_>) -> Traded {
         runtime_config: folder.path().join("none.yaml"),
         notifications: None,
         set_log_level: Box::new(|_| ()),
-        begins_anew: false,
         swaps: false,
         warmup: WARMUP,
     };

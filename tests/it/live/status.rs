@@ -3,12 +3,13 @@
 
 use super::told::{How, Told, exit, long, script, settings};
 use crate::playground::Playground;
-use mista::engine::{Levels, Limits, Settings, StrategyFault};
+use mista::engine::{Levels, Limits, Rules, Settings, StrategyFault};
 use mista::live::desk::ProtectionMode;
 use mista::live::journal::Journal;
 use mista::live::record::{LiveConfig, Record, ScriptText};
 use mista::live::state_manager::StateManager;
 use mista::live::status::{Life, Protected, Status, StatusFold, ago};
+use mista::model::Veto;
 use proptest::prelude::*;
 
 pub fn status_of(told: &Told) -> Status {
@@ -160,6 +161,7 @@ fn play(steps: &[Step], settings: Settings, protection: ProtectionMode, mut each
                     settings: settings.clone(),
                     paused,
                     changes,
+                    now: Default::default(),
                 })));
             }
             5 => told.close(step.open, step.close),
@@ -185,7 +187,8 @@ proptest! {
         limits in random_limits(),
         local in any::<bool>(),
     ) {
-        let settings = Settings { limits, ..settings() };
+        let rules = Rules { cooldown_candles: 2, ..Rules::default() };
+        let settings = Settings { limits, rules, ..settings() };
         let protection = if local { ProtectionMode::Local } else { ProtectionMode::Exchange };
         play(&steps, settings, protection, |told| {
             let status = status_of(told);
@@ -200,6 +203,18 @@ proptest! {
             let shown: Vec<&str> = status.orders.iter().map(|order| order.id.as_str()).collect();
             assert_eq!(shown, open);
             assert_eq!(status.risk.state, engine.risk.state());
+            // What stands in the way is judged at a close, so it is the same until something is sold.
+            let decided = |record: &Record| matches!(record, Record::Decision(_));
+            let after = told.entries.iter().rev().take_while(|entry| !decided(&entry.record));
+            if !after.into_iter().any(|entry| matches!(entry.record, Record::Trade(_))) {
+                let candles = told.desk.data().candles();
+                let (row, time) = (candles.len() - 1, candles.close_time[candles.len() - 1] + 1);
+                let standing = engine.risk.standing(row, time, || true);
+                let vetoes = Veto::ALL.iter().filter(|it| **it != Veto::Paused && standing.contains(**it));
+                let expected: Vec<&str> = vetoes.map(|veto| veto.name()).collect();
+                let why: Vec<&str> = status.risk.why.iter().map(String::as_str).filter(|it| *it != "paused").collect();
+                assert_eq!(why, expected);
+            }
             assert_eq!(status.trades.count, desk.trades);
             assert_eq!((status.risk.paused, status.script.generation), (desk.paused, desk.generation));
             assert_eq!(status.script.stopped.is_some(), desk.stopped.is_some());
@@ -237,7 +252,12 @@ pub fn eventful() -> Told {
     };
     told.note(Record::Swap(Box::new(swap)));
     let changes = vec!["stop_loss_pct: 0.02 → 0.03".into(), "log_level: info → debug".into()];
-    told.tell(Record::Config(Box::new(LiveConfig { settings: settings(), paused: false, changes })));
+    told.tell(Record::Config(Box::new(LiveConfig {
+        settings: settings(),
+        paused: false,
+        changes,
+        now: Default::default(),
+    })));
     told.note(Record::Disconnected { what: "market".into(), why: "closed by the exchange".into() });
     told.at += 1_500;
     told.note(Record::Connected { what: "market".into(), generation: 2 });

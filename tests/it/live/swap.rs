@@ -16,10 +16,10 @@ use tempfile::TempDir;
 
 /// A case: its name, the script in force (`swing`, or one that comes with the repository), what is replaced in
 /// it, and by what. Where nothing is replaced, it is the whole text.
-type Case = (&'static str, &'static str, &'static str, &'static str);
+pub(super) type Case = (&'static str, &'static str, &'static str, &'static str);
 
 #[rustfmt::skip]
-const BAD: &[Case] = &[
+pub(super) const BAD: &[Case] = &[
     // Texts that are no scripts.
     ("empty", "swing", "", ""),
     ("only a comment", "swing", "", "// later\n"),
@@ -157,10 +157,10 @@ const BAD: &[Case] = &[
 ];
 
 /// The folder of a strategy author, with the scripts that cases begin with.
-struct Folder(TempDir);
+pub(super) struct Folder(TempDir);
 
 impl Folder {
-    fn new() -> Folder {
+    pub(super) fn new() -> Folder {
         let folder = Folder(tempfile::tempdir().unwrap());
         let fixtures = root().join("tests/fixtures/live");
         fs::create_dir_all(folder.path("lib")).unwrap();
@@ -172,7 +172,7 @@ impl Folder {
         folder
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join("strategies").join(name)
     }
 
@@ -220,7 +220,7 @@ fn apart<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     })
 }
 
-fn edited(folder: &Folder, name: &str, from: &str, to: &str) -> String {
+pub(super) fn edited(folder: &Folder, name: &str, from: &str, to: &str) -> String {
     let text = folder.text(&format!("{name}.rhai"));
     assert!(text.contains(from), "{name} does not contain {from:?}");
     if from.is_empty() { to.to_owned() } else { text.replace(from, to) }

@@ -151,7 +151,12 @@ fn always(act: fn(&mut mista::engine::Intents)) -> Told {
 
 fn paused(told: &mut Told, paused: bool) {
     let changes = vec![format!("paused: {paused}")];
-    told.tell(Record::Config(Box::new(LiveConfig { settings: settings(), paused, changes })));
+    told.tell(Record::Config(Box::new(LiveConfig {
+        settings: settings(),
+        paused,
+        changes,
+        now: Default::default(),
+    })));
 }
 
 #[test]

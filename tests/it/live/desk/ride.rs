@@ -3,7 +3,7 @@
 
 use super::broker::{Broker, Done, SYMBOL};
 use mista::engine::Strategy;
-use mista::live::desk::{Desk, DeskState};
+use mista::live::desk::{Desk, DeskState, Role, Working};
 use mista::live::record::{Answered, ClosedTrade, Decision, News, Record, RefusedAs, Request};
 use mista::model::money::decimal;
 use mista::model::{Candle, Direction, Refusal, Side};
@@ -45,11 +45,14 @@ pub enum Kill {
 
 pub type Plan = Box<dyn FnMut(&Request) -> (Fault, Option<Kill>)>;
 
+/// Makes a desk over candles.
+pub type Make<S> = Box<dyn Fn(&[Candle]) -> Desk<S>>;
+
 pub struct Ride<S> {
     pub desk: Desk<S>,
     /// Is told the same, and never restored.
     twin: Option<Desk<S>>,
-    make: Box<dyn Fn(&[Candle]) -> Desk<S>>,
+    make: Make<S>,
     pub broker: Broker,
     pub plan: Plan,
     pub events: Events,
@@ -78,7 +81,7 @@ pub struct Ride<S> {
 const STEPS: usize = 3_000;
 
 impl<S: Strategy> Ride<S> {
-    pub fn new(warmup: &[Candle], broker: Broker, make: Box<dyn Fn(&[Candle]) -> Desk<S>>) -> Ride<S> {
+    pub fn new(warmup: &[Candle], broker: Broker, make: Make<S>) -> Ride<S> {
         Ride {
             desk: make(warmup),
             twin: None,
@@ -371,8 +374,9 @@ impl<S: Strategy> Ride<S> {
         let shown = || format!("{state:#?}\n{:#?}\n{:?}", self.broker.open(), self.alarms);
         let position = engine.position.position();
         let held = position.map_or(engine.position.dust(), |position| position.quantity);
-        assert_eq!(decimal(held).unwrap(), self.broker.held(), "what is held: {}", shown());
-        assert!(state.orders.iter().all(|order| order.is_resting()), "{}", shown());
+        let sold: Decimal = state.orders.iter().filter(|it| it.role != Role::Entry).map(Working::known).sum();
+        assert_eq!(decimal(held).unwrap() - sold, self.broker.held(), "what is held: {}", shown());
+        assert!(state.orders.iter().all(|it| it.is_resting() || it.is_complete()), "{}", shown());
         let mut known: Vec<String> =
             state.orders.iter().filter(|it| it.is_resting()).map(|it| it.id.clone()).collect();
         let mut open: Vec<String> =

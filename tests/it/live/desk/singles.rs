@@ -2,7 +2,7 @@
 
 use super::broker::{Broker, SYMBOL};
 use super::ride::{Fault, Ride};
-use super::{Act, Acts, desks, exchange_settings, hour, rules};
+use super::{Act, Acts, desks, exchange_settings, hour, rules, session};
 use mista::engine::{Growth, Levels};
 use mista::live::desk::ProtectionMode;
 use mista::live::record::{Record, RefusedAs, Request, ScriptText};
@@ -176,18 +176,8 @@ fn a_script_that_fails_gives_way_to_the_one_before_or_rests_and_protection_stays
     for row in 0..2 {
         ride.candle(flat(row, 100.0));
     }
-    let text = ScriptText {
-        generation: 2,
-        texts: mista::script::Texts {
-            path: "test.rhai".to_owned(),
-            source: String::new(),
-            imports: Default::default(),
-        },
-        sha256: String::new(),
-        parameters: Vec::new(),
-        difference: String::new(),
-        carried: Vec::new(),
-    };
+    let started = session(&exchange_settings(&rules("BTCUSDT")), ProtectionMode::Exchange);
+    let text = ScriptText { generation: 2, ..started.script };
     let swap = |ride: &mut Ride<Acts>, row: usize| {
         let candles = (0..2).map(|row| flat(row, 100.0)).collect();
         let (data, growth) = Growth::start(candles, &[], None);

@@ -60,7 +60,12 @@ fn config(random: &mut fastrand::Rng, settings: &Settings) -> Record {
         ..settings.rules.clone()
     };
     let settings = Settings { rules, ..settings.clone() };
-    Record::Config(Box::new(LiveConfig { settings, paused: random.u8(..8) == 0, changes: Vec::new() }))
+    Record::Config(Box::new(LiveConfig {
+        settings,
+        paused: random.u8(..8) == 0,
+        changes: Vec::new(),
+        now: Default::default(),
+    }))
 }
 
 fn cents(price: f64) -> f64 {
