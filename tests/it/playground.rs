@@ -183,6 +183,13 @@ impl Playground {
         self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
+    /// The same with variables in its environment; what it says is in the files `name.out` and `name.err`.
+    pub fn begin_into(&self, name: &str, arguments: &str, variables: &[(&str, &str)]) -> Child {
+        let file = |ending: &str| fs::File::create(self.path(&format!("{name}.{ending}"))).unwrap();
+        let mut command = self.command(arguments);
+        command.envs(variables.iter().copied()).stdout(file("out")).stderr(file("err")).spawn().unwrap()
+    }
+
     fn command(&self, arguments: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mista"));
         command

@@ -1,7 +1,10 @@
 //! The live trader.
 
+mod bad_flags;
 mod desk;
 mod feed;
+#[cfg(unix)]
+mod keys;
 mod led;
 mod parity;
 mod replay;
