@@ -29,6 +29,8 @@ fn compare(trading: Trading<'_>) -> Compared {
     let mut exits = BTreeMap::new();
     for entry in &entries {
         match &entry.record {
+            // The exchange had an outage on some days.
+            Record::Alarm { text } if text.starts_with("candles are missing from") => {}
             Record::Alarm { text } | Record::Note { text } => panic!("{what}: {text}"),
             Record::Trade(closed) => *exits.entry(closed.trade.exit_reason.name()).or_default() += 1,
             _ => {}
@@ -90,6 +92,21 @@ fn sessions_with_base_rules_are_what_a_backtest_says() {
     }
 }
 
+/// The first candle of a session is decided on as every other: the market does not run ahead of it.
+#[test]
+fn what_is_decided_at_the_first_candle_is_carried_out() {
+    let script = r#"
+fn params() { #{} }
+fn init(p) { #{} }
+fn on_candle(ctx, p) { if ctx.is_flat { ctx.enter_long("in"); } else { ctx.exit("out"); } }
+"#;
+    for hour in 0..10 {
+        let [from, to] = [hour, hour + 1].map(|hour| format!("2023-03-22T{hour:02}:00:00Z"));
+        let compared = same(Trading { script, days: [&from, &to], ..TRADING });
+        assert!(compared.parity.trades_compared >= 5, "{:?}", compared.parity);
+    }
+}
+
 /// A level that is watched here is sold at the market once a price beyond it was seen, where an order that rests would
 /// have been met at the level. So the same is decided at every candle, the same entries are made, each position is left
 /// in the same candle for the same reason; what is got for it differs by how far the price went between two looks.
@@ -122,8 +139,11 @@ fn levels_that_are_watched_here_differ_in_the_price_of_exits_alone() {
             session / backtest - 1.0
         })
         .collect();
-    assert_eq!(prices.len() as u64, by_a_level.iter().sum::<u64>(), "{prices:?}");
-    assert!(prices.iter().all(|by| by.abs() < 0.002), "{prices:?}");
+    // A stop gets less than its level, a target more; both what the candle had.
+    let counts =
+        [prices.iter().filter(|by| **by < 0.0).count(), prices.iter().filter(|by| **by > 0.0).count()];
+    assert_eq!(counts.map(|count| count as u64), by_a_level, "{prices:?}");
+    assert!(prices.iter().all(|by| by.abs() < 0.01), "{prices:?}");
 }
 
 #[test]
