@@ -90,7 +90,7 @@ impl Backtest<'_> {
         recorder: &mut R,
     ) -> Result<(), StrategyFault> {
         let mut venue = SimulatedVenue::new(self.data.candles(), self.detail, self.settings.costs)
-            .booking(self.settings.booking);
+            .booked_as(self.settings);
         run(self.settings, self.data, self.rows.clone(), strategy, &mut venue, recorder)
     }
 

@@ -3,6 +3,7 @@
 use super::protection::Levels;
 use super::risk_manager::Approved;
 use super::settings::{Booking, Costs, Settings};
+use crate::model::money::decimal;
 use crate::model::{Direction, EntryReason, ExitReason, FillReason, Instrument, Refusal, Side, Size};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::{FromStr, ToPrimitive};
@@ -48,6 +49,25 @@ pub struct OrderExecutor {
     max_order_notional: Option<f64>,
     exit: Option<Approved<ExitRequest>>,
     entry: Option<Approved<EntryRequest>>,
+}
+
+/// As [`slipped`], on the grid of prices and against the trader, as an exchange fills.
+pub fn slipped_on_grid(price: f64, side: Side, slippage_bps: f64, tick_size: Decimal) -> f64 {
+    let exact = || {
+        let slippage = decimal(slippage_bps).ok()?.checked_div(Decimal::from(10_000))?;
+        let (factor, is_buy) = match side {
+            Side::Buy => (Decimal::ONE + slippage, true),
+            Side::Sell => (Decimal::ONE - slippage, false),
+        };
+        let price = decimal(price).ok()?.checked_mul(factor)?;
+        if tick_size.is_zero() {
+            return price.to_f64();
+        }
+        let ticks = price.checked_div(tick_size)?;
+        let ticks = if is_buy { ticks.ceil() } else { ticks.floor() };
+        ticks.checked_mul(tick_size)?.max(tick_size).to_f64()
+    };
+    exact().unwrap_or_else(|| slipped(price, side, slippage_bps))
 }
 
 /// The price a fill on `side` gets when the market is at `price`: buys up, sells down.
@@ -107,7 +127,12 @@ impl OrderExecutor {
     /// account flat. Known only now: a refused entry leaves the account as it is.
     pub fn size(&self, request: &EntryRequest, price: f64, cash: f64) -> Result<Order, Refusal> {
         let side = request.direction.entry_side();
-        let fill = slipped(price, side, self.costs.slippage_bps);
+        let fill = match (self.booking, &self.instrument) {
+            (Booking::Exchange, Some(instrument)) => {
+                slipped_on_grid(price, side, self.costs.slippage_bps, instrument.tick_size)
+            }
+            _ => slipped(price, side, self.costs.slippage_bps),
+        };
         let wanted = match request.size {
             Size::Units(units) => units,
             Size::Quote(amount) => amount / fill,

@@ -99,7 +99,12 @@ impl MarketDriver {
         let told = |answer: &Value, account: &str| answer["user_events"][account].as_u64().unwrap_or(0);
         let base = self.client.events().wrapping_sub(told(&state, &self.account));
         let mut moves = 0;
-        let mut running = None;
+        let own = |answer: &Value, symbol: &str| {
+            answer["symbols"].as_array()?.iter().find(|it| it["symbol"] == symbol).cloned()
+        };
+        let candle_of = |own: &Option<Value>| own.as_ref().and_then(|it| it["candle"].as_i64());
+        let last_open = self.progress.borrow().last_open;
+        let mut running = candle_of(&own(&state, &self.symbol)).filter(|candle| *candle > last_open);
         loop {
             let progress = self
                 .until(|progress| progress.has_ended || (progress.moves >= moves && progress.is_idle))
@@ -107,7 +112,9 @@ impl MarketDriver {
             if progress.has_ended {
                 return Ok(());
             }
-            let how = if progress.is_exposed { json!({"steps": 1}) } else { json!({"candles": 1}) };
+            // The first move may only open a candle: by a whole one, which one closes would not be known.
+            let by_step = progress.is_exposed || moves == 0;
+            let how = if by_step { json!({"steps": 1}) } else { json!({"candles": 1}) };
             let mut body = json!({"brief": true, "account": self.account});
             if let (Some(body), Some(how)) = (body.as_object_mut(), how.as_object()) {
                 body.extend(how.clone());
@@ -120,15 +127,14 @@ impl MarketDriver {
             self.events(base.wrapping_add(told(&answer, &self.account))).await?;
             let at_open = answer["between_open_and_orders"].as_bool().unwrap_or(false);
             let has_ended = answer["ended"].as_bool().unwrap_or(false);
-            let symbols = answer["symbols"].as_array();
-            let own = symbols.and_then(|all| all.iter().find(|it| it["symbol"] == self.symbol.as_str()));
-            let now_running = own.and_then(|it| it["candle"].as_i64());
+            let own = own(&answer, &self.symbol);
+            let now_running = candle_of(&own);
             if let Some(closed) = running.filter(|_| now_running != running) {
                 // It comes over another connection.
                 self.until(|progress| progress.has_ended || progress.last_open >= closed).await?;
             }
             running = now_running;
-            let price = own.and_then(|it| it["price"].as_str()).and_then(|price| price.parse().ok());
+            let price = own.as_ref().and_then(|it| it["price"].as_str()).and_then(|price| price.parse().ok());
             let price = price.ok_or("the exchange did not say the price")?;
             if has_ended {
                 let _ = self.out.send(Message::MarketEnded);

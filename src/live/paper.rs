@@ -2,7 +2,7 @@
 
 use super::message::Message;
 use super::record::{Answered, CommissionIn, Execution, News, OrderNews, RefusedAs, Request};
-use crate::engine::slipped;
+use crate::engine::slipped_on_grid;
 use crate::model::Side;
 use crate::model::money::decimal;
 use crate::venues::rules::SymbolRules;
@@ -35,15 +35,9 @@ impl PaperBroker {
     }
 
     fn fill(&self, number: u64, id: &str, side: Side, quantity: Decimal, price: f64, time: i64) -> Answered {
-        let price = slipped(price, side, self.slippage_bps);
+        let price = slipped_on_grid(price, side, self.slippage_bps, self.rules.instrument().tick_size);
         let filled = || {
-            let tick = self.rules.instrument().tick_size;
-            let exact = decimal(price).ok()?;
-            let price = match exact.checked_div(tick) {
-                Some(ticks) if side == Side::Buy => ticks.ceil().checked_mul(tick)?,
-                Some(ticks) => ticks.floor().checked_mul(tick)?,
-                None => exact,
-            };
+            let price = decimal(price).ok()?;
             let rate = decimal(self.commission_bps).ok()? / Decimal::from(10_000);
             let cut = |amount: Decimal| Some(amount.checked_mul(rate)?.trunc_with_scale(COMMISSION_DIGITS));
             let (commission_in, commission, value) = match side {

@@ -92,7 +92,7 @@ pub fn shadow(
     let candles = data.candles();
     let mut ears = Ears { data, decided: Vec::with_capacity(rows.len()), equity: 0.0, absurd: None };
     let mut timed = Timed { script, until: Instant::now() + within, slow: false };
-    let mut venue = SimulatedVenue::new(candles, None, settings.costs).booking(settings.booking);
+    let mut venue = SimulatedVenue::new(candles, None, settings.costs).booked_as(settings);
     let ran = run(settings, data, rows.clone(), &mut timed, &mut venue, &mut ears);
     if timed.slow {
         // The last of them closed, and was not decided on.

@@ -6,6 +6,7 @@ use super::record::{Answered, Record, Request};
 use super::recovery::Snapshot;
 use super::replay::replay;
 use super::state_manager::Files;
+use crate::model::Side;
 use crate::venues::local::Handle;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
@@ -183,23 +184,19 @@ impl Torture<'_> {
     fn is_bare(&self, bot: &str) -> bool {
         let own = self.own(bot);
         let orders = self.exchange.orders(&self.key);
+        let ours: Vec<_> = orders.iter().filter(|order| own(&order.client_order_id)).collect();
+        let rests = ours.iter().any(|order| order.side == Side::Sell && !order.status.is_closed());
         let mut held = Decimal::ZERO;
-        let mut rests = false;
-        for order in orders.iter().filter(|order| own(&order.client_order_id)) {
-            match order.side {
-                crate::model::Side::Buy => held += order.executed,
-                crate::model::Side::Sell => {
-                    held -= order.executed;
-                    rests |= !order.status.is_closed();
+        for execution in self.exchange.executions(&self.key) {
+            if ours.iter().any(|order| order.id == execution.order_id) {
+                held += if execution.is_buyer { execution.quantity } else { -execution.quantity };
+                if *execution.commission_asset == *self.base_asset {
+                    held -= execution.commission;
                 }
             }
         }
-        // Commissions and dust are less than that.
-        held * Decimal::from(200) > self.largest(&orders) && !rests
-    }
-
-    fn largest(&self, orders: &[crate::venues::sim::exchange::Order]) -> Decimal {
-        orders.iter().map(|order| order.quantity).max().unwrap_or(Decimal::ONE)
+        let largest = ours.iter().map(|order| order.quantity).max().unwrap_or(Decimal::ONE);
+        held * Decimal::from(50) > largest && !rests
     }
 
     fn balances(&self) -> BTreeMap<String, Decimal> {

@@ -372,7 +372,7 @@ mod tests {
 
         Vetoes    atr_filter 1,234, seasonality_filter 1,234, cooldown 1,234,
                   max_cumulative_loss 1,234, max_daily_loss 1,234,
-                  max_drawdown_limit 1,234, max_consecutive_losses 1,234
+                  max_drawdown_limit 1,234, max_consecutive_losses 1,234, paused 1,234
         Refusals  none
         Exits     stop_loss 1
 

@@ -17,7 +17,7 @@ pub fn tell(job: &mut Job, pick: Pick) -> Result<Story, StrategyFault> {
     story.title = format!("{} · backtest · {} {}", job.script.name(), setup.symbol(), setup.interval());
     let detail = setup.market.detail.as_ref().map(|detail| &*detail.candles);
     let mut venue =
-        SimulatedVenue::new(data.candles(), detail, setup.settings.costs).booking(setup.settings.booking);
+        SimulatedVenue::new(data.candles(), detail, setup.settings.costs).booked_as(&setup.settings);
     let mut teller = Teller::new(&data, story);
     run(&setup.settings, &data, setup.rows.clone(), &mut job.script, &mut venue, &mut teller)?;
     Ok(teller.finish())

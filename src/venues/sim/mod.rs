@@ -3,7 +3,7 @@
 pub mod exchange;
 pub mod path;
 
-use crate::engine::{Booking, Costs, Hit, Order, Protection, Venue, slipped};
+use crate::engine::{Booking, Costs, Hit, Order, Protection, Settings, Venue, slipped, slipped_on_grid};
 use crate::model::money::decimal;
 use crate::model::{Candles, Direction, Fill, Side};
 use path::{Extremes, prices};
@@ -21,15 +21,28 @@ pub struct SimulatedVenue<'a> {
     detail: Option<&'a Candles>,
     costs: Costs,
     booking: Booking,
+    /// Fills are on this grid where they are booked as on an exchange.
+    tick_size: Option<Decimal>,
 }
 
 impl<'a> SimulatedVenue<'a> {
     pub fn new(candles: &'a Candles, detail: Option<&'a Candles>, costs: Costs) -> Self {
-        SimulatedVenue { candles, detail, costs, booking: Booking::Quote }
+        SimulatedVenue { candles, detail, costs, booking: Booking::Quote, tick_size: None }
     }
 
-    pub fn booking(self, booking: Booking) -> Self {
-        SimulatedVenue { booking, ..self }
+    /// Fills and commissions as the settings have them booked.
+    pub fn booked_as(self, settings: &Settings) -> Self {
+        let booking = settings.booking;
+        let on_grid = settings.instrument.as_ref().filter(|_| booking == Booking::Exchange);
+        SimulatedVenue { booking, tick_size: on_grid.map(|instrument| instrument.tick_size), ..self }
+    }
+
+    /// What an order gets that slips.
+    fn slipped(&self, price: f64, side: Side) -> f64 {
+        match self.tick_size {
+            Some(tick_size) => slipped_on_grid(price, side, self.costs.slippage_bps, tick_size),
+            None => slipped(price, side, self.costs.slippage_bps),
+        }
     }
 
     /// Its value in quote currency, and what of it is taken from the base currency received.
@@ -85,8 +98,7 @@ impl<'a> SimulatedVenue<'a> {
 
 impl Venue for SimulatedVenue<'_> {
     fn execute(&mut self, order: &Order, time: i64) -> Fill {
-        let price =
-            if order.slips { slipped(order.price, order.side, self.costs.slippage_bps) } else { order.price };
+        let price = if order.slips { self.slipped(order.price, order.side) } else { order.price };
         let (commission, base_commission) = self.commission(order, price);
         Fill {
             time,
