@@ -300,7 +300,10 @@ fn a_tighter_limit_is_in_force_between_candles_and_outlives_swaps_and_restarts()
     };
     is_kept(&config.settings);
     trader.next("an entry that is too large", |record| match record {
-        Record::Held { refusal, .. } => Some(assert_eq!(*refusal, Refusal::MaxOrderNotional)),
+        Record::Held { refusal, .. } => {
+            assert_eq!(*refusal, Refusal::MaxOrderNotional);
+            Some(())
+        }
         _ => None,
     });
     // A text with a rule of its own.
