@@ -170,6 +170,23 @@ impl ClientManager {
         })
     }
 
+    /// Asks again where the question came too late for the window in which orders are good: that is narrow, and for a
+    /// question it does not matter.
+    async fn in_time<T, F: Future<Output = Result<T, ReadError>>>(
+        &self,
+        ask: impl Fn() -> F,
+    ) -> Result<T, ReadError> {
+        for _ in 0..9 {
+            match ask().await {
+                Err(error) if error.refusal().is_some_and(|it| it.kind == RefusalKind::Timestamp) => {
+                    self.rest.sync_clock().await?;
+                }
+                answer => return answer,
+            }
+        }
+        ask().await
+    }
+
     /// The market's time in ms.
     pub async fn now(&self) -> Result<i64, ReadError> {
         if self.settings.own_time { self.rest.market_time().await } else { Ok(self.rest.clock().now_ms()) }
@@ -177,7 +194,7 @@ impl ClientManager {
 
     /// Client order ids of what is open on the symbol.
     pub async fn open_orders(&self) -> Result<Vec<String>, ReadError> {
-        let orders = self.rest.open_orders(&self.settings.symbol).await?;
+        let orders = self.in_time(|| self.rest.open_orders(&self.settings.symbol)).await?;
         Ok(orders.into_iter().map(|order| order.client_order_id).collect())
     }
 
@@ -191,7 +208,7 @@ impl ClientManager {
     /// Commission of an order at the market, as a part of one.
     pub async fn commission_rate(&self) -> Result<Decimal, ClientError> {
         let what = "the commission could not be read";
-        let rates = self.rest.commission(&self.settings.symbol).await;
+        let rates = self.in_time(|| self.rest.commission(&self.settings.symbol)).await;
         let rates = rates.map_err(|error| ClientError::Read { what, error })?;
         let of = |it: crate::venues::binance::wire::Rates| it.taker + it.buyer.max(it.seller);
         Ok(of(rates.standard) + of(rates.special) + of(rates.tax))
