@@ -164,9 +164,11 @@ impl ClientManager {
     }
 
     pub async fn account(&self) -> Result<Account, ClientError> {
-        self.rest.account().await.map_err(|error| match error.refusal().map(|refusal| &refusal.kind) {
-            Some(RefusalKind::Key | RefusalKind::Signature) => ClientError::Key(error),
-            _ => ClientError::Read { what: "the account could not be read", error },
+        self.in_time(|| self.rest.account()).await.map_err(|error| {
+            match error.refusal().map(|refusal| &refusal.kind) {
+                Some(RefusalKind::Key | RefusalKind::Signature) => ClientError::Key(error),
+                _ => ClientError::Read { what: "the account could not be read", error },
+            }
         })
     }
 
