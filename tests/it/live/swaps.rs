@@ -299,10 +299,11 @@ fn a_tighter_limit_is_in_force_between_candles_and_outlives_swaps_and_restarts()
         assert_eq!(settings.rules.stop_loss_pct, Some(0.1));
     };
     is_kept(&config.settings);
-    trader.next("an entry that is too large", |record| match record {
-        Record::Held { refusal, .. } => Some(assert_eq!(*refusal, Refusal::MaxOrderNotional)),
+    let is_too_large = trader.next("an entry that is too large", |record| match record {
+        Record::Held { refusal, .. } => Some(*refusal == Refusal::MaxOrderNotional),
         _ => None,
     });
+    assert!(is_too_large);
     // A text with a rule of its own.
     let ruled =
         BEAT.replace("hold:  int(4, 1, 100),", "hold:  int(4, 1, 100),\n        max_holding_candles: 50,");
