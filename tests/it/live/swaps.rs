@@ -124,7 +124,7 @@ fn every_good_save_is_in_force_and_no_candle_is_missed() {
 
 /// `cargo test --release --test it a_thousand_good_saves -- --ignored --nocapture`
 #[test]
-#[ignore = "a quarter of an hour"]
+#[ignore = "minutes"]
 fn a_thousand_good_saves() {
     good_saves(1_000);
 }
