@@ -1,9 +1,8 @@
 //! Keys and secrets are nowhere but where they were given: not in files, not in what is printed, not on the command
 //! line; also when they are refused, revoked, or everything goes wrong.
 //!
-//! A panic cannot show them either, and so is not forced: its message is what the code wrote, and neither the type of
-//! keys nor what holds them shows more than the key's kind (`Debug` of `Credentials`, in its own tests); the message of a
-//! failed `expect` or index, which is all that library code may have, never has a key in it as no key is an error.
+//! No panic is forced: nothing from outside brings one about, its message has only what the code writes into it, and
+//! what holds a key shows no more than its kind.
 
 use crate::playground::{GOOD, Playground};
 use crate::support::root;
