@@ -598,24 +598,30 @@ impl ClientManager {
         self.api.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Sends over the connection that stays or, where it is certain that nothing left that way, over REST.
+    async fn either_way<T>(
+        &self,
+        by_api: impl AsyncFnOnce(Arc<WsApi>) -> Outcome<T>,
+        by_rest: impl AsyncFnOnce() -> Outcome<T>,
+    ) -> Outcome<T> {
+        let not_sent = |outcome: &Outcome<T>| matches!(outcome, Outcome::Refused(refusal) if refusal.kind == RefusalKind::NotSent);
+        match self.api() {
+            Some(api) => match by_api(api).await {
+                outcome if not_sent(&outcome) => by_rest().await,
+                outcome => outcome,
+            },
+            None => by_rest().await,
+        }
+    }
+
     async fn place(&self, order: OrderRequest) -> Answered {
         let checked = match order.check(&self.rules, &self.account_filters, &self.situation()) {
             Ok(checked) => checked,
             Err(fault) => return refused(&fault.into()),
         };
-        let mut outcome = match self.api() {
-            Some(api) => api.place(&checked).await,
-            None => Outcome::Refused(Refusal::new(RefusalKind::NotSent, "there is no connection yet")),
-        };
-        if is_not_sent(&outcome) {
-            // Certain not to have left; the other way may be open.
-            outcome = self.rest.place(&checked).await;
-        }
-        match outcome {
-            Outcome::Accepted(report) => Answered::Accepted(self.news_of_order(&report).await),
-            Outcome::Refused(refusal) => refused(&refusal),
-            Outcome::Unknown(doubt) => Answered::Unknown { why: doubt.why },
-        }
+        let by_api = async |api: Arc<WsApi>| api.place(&checked).await;
+        let outcome = self.either_way(by_api, async || self.rest.place(&checked).await).await;
+        self.answered(outcome.map(|report| Canceled::Order(Box::new(report)))).await
     }
 
     async fn place_list(&self, list: ListRequest) -> Answered {
@@ -623,33 +629,19 @@ impl ClientManager {
             Ok(checked) => checked,
             Err(fault) => return refused(&fault.into()),
         };
-        let mut outcome = match self.api() {
-            Some(api) => api.place_list(&checked).await,
-            None => Outcome::Refused(Refusal::new(RefusalKind::NotSent, "there is no connection yet")),
-        };
-        if is_not_sent(&outcome) {
-            outcome = self.rest.place_list(&checked).await;
-        }
-        match outcome {
-            Outcome::Accepted(report) => Answered::Accepted(self.news_of_list(&report).await),
-            Outcome::Refused(refusal) => refused(&refusal),
-            Outcome::Unknown(doubt) => Answered::Unknown { why: doubt.why },
-        }
+        let by_api = async |api: Arc<WsApi>| api.place_list(&checked).await;
+        let outcome = self.either_way(by_api, async || self.rest.place_list(&checked).await).await;
+        self.answered(outcome.map(|report| Canceled::List(Box::new(report)))).await
     }
 
     async fn cancel(&self, id: &str) -> Answered {
         let request = CancelRequest::new(&self.settings.symbol, OrderKey::ClientId(id.to_owned()));
-        let mut outcome = match self.api() {
-            Some(api) => api.cancel(&request).await,
-            None => Outcome::Refused(Refusal::new(RefusalKind::NotSent, "there is no connection yet")),
-        };
-        if is_not_sent(&outcome) {
-            outcome = self.rest.cancel(&request).await;
-        }
-        self.cancelled(outcome).await
+        let by_api = async |api: Arc<WsApi>| api.cancel(&request).await;
+        let outcome = self.either_way(by_api, async || self.rest.cancel(&request).await).await;
+        self.answered(outcome).await
     }
 
-    async fn cancelled(&self, outcome: Outcome<Canceled>) -> Answered {
+    async fn answered(&self, outcome: Outcome<Canceled>) -> Answered {
         match outcome {
             Outcome::Accepted(Canceled::Order(report)) => {
                 Answered::Accepted(self.news_of_order(&report).await)
@@ -662,14 +654,9 @@ impl ClientManager {
 
     async fn cancel_list(&self, list: &str) -> Answered {
         let (symbol, key) = (&self.settings.symbol, OrderKey::ClientId(list.to_owned()));
-        let mut outcome = match self.api() {
-            Some(api) => api.cancel_list(symbol, &key).await,
-            None => Outcome::Refused(Refusal::new(RefusalKind::NotSent, "there is no connection yet")),
-        };
-        if is_not_sent(&outcome) {
-            outcome = self.rest.cancel_list(symbol, &key).await;
-        }
-        self.cancelled(outcome.map(|report| Canceled::List(Box::new(report)))).await
+        let by_api = async |api: Arc<WsApi>| api.cancel_list(symbol, &key).await;
+        let outcome = self.either_way(by_api, async || self.rest.cancel_list(symbol, &key).await).await;
+        self.answered(outcome.map(|report| Canceled::List(Box::new(report)))).await
     }
 
     /// What became of the new order, and of the cancel.
@@ -684,21 +671,16 @@ impl ClientManager {
         };
         let cancel = CancelRequest::new(&self.settings.symbol, OrderKey::ClientId(old.to_owned()));
         let request = ReplaceRequest { cancel, order, mode: CancelReplaceMode::StopOnFailure };
-        let mut outcome = match self.api() {
-            Some(api) => api.cancel_replace(&request).await,
-            None => Outcome::Refused(Refusal::new(RefusalKind::NotSent, "there is no connection yet")),
-        };
-        if is_not_sent(&outcome) {
-            outcome = self.rest.cancel_replace(&request).await;
-        }
+        let by_api = async |api: Arc<WsApi>| api.cancel_replace(&request).await;
+        let outcome = self.either_way(by_api, async || self.rest.cancel_replace(&request).await).await;
         match outcome {
             Outcome::Accepted(Replaced { cancel, new_order }) => {
                 let cancelled = match cancel {
-                    Some(cancel) => self.cancelled(cancel).await,
+                    Some(cancel) => self.answered(cancel).await,
                     None => nothing(RefusedAs::NotNow),
                 };
                 let placed = match new_order {
-                    Some(placed) => self.cancelled(placed).await,
+                    Some(placed) => self.answered(placed).await,
                     None => nothing(RefusedAs::NotNow),
                 };
                 (placed, Some(cancelled))
@@ -789,10 +771,6 @@ fn is_open(status: Option<OrderStatus>) -> bool {
 
 fn shown(status: Option<OrderStatus>) -> String {
     status.map_or("unknown", OrderStatus::name).to_owned()
-}
-
-fn is_not_sent<T>(outcome: &Outcome<T>) -> bool {
-    matches!(outcome, Outcome::Refused(refusal) if refusal.kind == RefusalKind::NotSent)
 }
 
 fn refused(refusal: &Refusal) -> Answered {

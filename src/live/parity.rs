@@ -1,14 +1,13 @@
 //! A session held against a backtest: the same script, settings and candles, and no exchange between. What was decided
 //! at each close, and every trade, must be the same.
 
-use super::desk::digest;
 use super::desk::ears::Ears;
 use super::journal::{JournalError, Reader};
 use super::record::{Decision, Record, Session};
 use super::recovery::{RecoveryError, is_next, loaded};
 use crate::backtest::Backtest;
 use crate::engine::{
-    ColumnCache, DataHandler, EngineState, EntryRequest, ExitRequest, Intents, Position, Recorder, RiskState,
+    ColumnCache, DataHandler, EngineState, EntryRequest, ExitRequest, Intents, Position, Recorder,
 };
 use crate::model::{Candles, Direction, ExitReason, Refusal, Trade, Veto};
 use serde::Serialize;
@@ -282,27 +281,8 @@ impl Recorder for Watcher<'_> {
     }
 
     fn on_decided(&mut self, row: usize, state: &EngineState) {
-        let candle = self.data.candles().get(row);
-        let ears = std::mem::take(&mut self.ears);
-        let position = state.position.position();
-        let decision = Decision {
-            candle: candle.open_time,
-            generation: 0,
-            seen: format!("{:016x}", digest(self.data, row)),
-            asked: row >= self.data.first_warm(),
-            equity: ears.equity,
-            quantity: position.map(|position| position.quantity),
-            stop: position.and_then(|position| position.protection.stop_price()),
-            target: position.and_then(|position| position.protection.target_price()),
-            entry: ears.entry,
-            exit: ears.exit,
-            veto: ears.veto,
-            refusal: ears.refusal,
-            due: ears.due,
-            risk: Some(state.risk.state()).filter(|risk| *risk != RiskState::Active),
-            logs: ears.logs,
-        };
-        self.told.decisions.insert(candle.open_time, decision);
+        let decision = std::mem::take(&mut self.ears).decision(self.data, row, state);
+        self.told.decisions.insert(decision.candle, decision);
     }
 
     fn on_trade(&mut self, _row: usize, trade: Trade) {

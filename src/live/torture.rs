@@ -2,6 +2,7 @@
 //! exchange it trades on lets things go wrong; and compares its books with the exchange's after every kill.
 
 use super::journal::{self, Entry};
+use super::launch::is_own;
 use super::record::{Answered, Record, Request};
 use super::recovery::Snapshot;
 use super::replay::replay;
@@ -177,7 +178,7 @@ impl Torture<'_> {
     }
 
     fn own<'a>(&self, bot: &'a str) -> impl Fn(&str) -> bool + 'a {
-        move |id: &str| id.strip_prefix(bot).is_some_and(|rest| rest.starts_with('-'))
+        move |id: &str| is_own(bot, id)
     }
 
     /// Whether the exchange holds something for the bot, worth more than a step, and nothing that protects it is open.

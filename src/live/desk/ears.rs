@@ -1,7 +1,9 @@
 //! Listens to the engine, so that what it decides can be written down.
 
-use crate::engine::{EntryRequest, ExitRequest, Intents, Position, Recorder};
-use crate::live::record::{AskedEntry, Due};
+use crate::engine::{
+    DataHandler, EngineState, EntryRequest, ExitRequest, Intents, Position, Recorder, RiskState,
+};
+use crate::live::record::{AskedEntry, Decision, Due};
 use crate::model::{Direction, Refusal, Trade, Veto};
 use std::sync::Arc;
 
@@ -20,6 +22,30 @@ pub struct Ears {
 
 /// Log lines of one candle that are kept.
 const LOGS_MAX: usize = 20;
+
+impl Ears {
+    /// What was decided at the close of `row`, of a script that is not stopped; its generation is up to the caller.
+    pub fn decision(self, data: &DataHandler, row: usize, state: &EngineState) -> Decision {
+        let position = state.position.position();
+        Decision {
+            candle: data.candles().open_time.get(row).copied().unwrap_or(0),
+            generation: 0,
+            seen: format!("{:016x}", digest(data, row)),
+            asked: row >= data.first_warm(),
+            equity: self.equity,
+            quantity: position.map(|position| position.quantity),
+            stop: position.and_then(|position| position.protection.stop_price()),
+            target: position.and_then(|position| position.protection.target_price()),
+            entry: self.entry,
+            exit: self.exit,
+            veto: self.veto,
+            refusal: self.refusal,
+            due: self.due.filter(|_| state.executor.has_pending()),
+            risk: Some(state.risk.state()).filter(|risk| *risk != RiskState::Active),
+            logs: self.logs,
+        }
+    }
+}
 
 impl Recorder for Ears {
     fn on_close(&mut self, _row: usize, equity: f64, _position: Option<&Position>) {
@@ -56,4 +82,15 @@ impl Recorder for Ears {
         let room = LOGS_MAX.saturating_sub(self.logs.len());
         self.logs.extend(logs.drain(..).take(room));
     }
+}
+
+/// FNV-1a over the bits of everything a script can see of a candle.
+fn digest(data: &DataHandler, row: usize) -> u64 {
+    let candles = data.candles();
+    let prices = [&candles.open, &candles.high, &candles.low, &candles.close, &candles.volume];
+    let prices = prices.into_iter().map(|column| column[row].to_bits());
+    let values = data.columns().iter().map(|column| column[row].to_bits());
+    let times = [candles.open_time[row] as u64, candles.close_time[row] as u64];
+    let bytes = times.into_iter().chain(prices).chain(values).flat_map(u64::to_le_bytes);
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
 }

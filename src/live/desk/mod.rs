@@ -417,7 +417,7 @@ impl<S: Strategy> Desk<S> {
             self.on_fault(row, &fault);
         }
         self.leave_probation();
-        self.decided(row, &candle);
+        self.decided(row);
         self.state.is_due = self.engine.has_pending();
         self.state.is_late = false;
     }
@@ -457,11 +457,6 @@ impl<S: Strategy> Desk<S> {
         true
     }
 
-    /// Whether the script in force may still be rolled back.
-    pub fn is_on_probation(&self) -> bool {
-        self.previous.is_some()
-    }
-
     /// Something is still to be done about what is held or ordered, whatever the market does.
     pub fn is_unsettled(&self) -> bool {
         let flattens = self.state.flatten && self.has_position();
@@ -478,30 +473,11 @@ impl<S: Strategy> Desk<S> {
         self.state.stopped = Some(fault.line.clone());
     }
 
-    fn decided(&mut self, row: usize, candle: &Candle) {
-        let seen = format!("{:016x}", digest(self.engine.data(), row));
-        let asked = row >= self.engine.data().first_warm() && self.state.stopped.is_none();
+    fn decided(&mut self, row: usize) {
+        let (generation, is_stopped) = (self.state.generation, self.state.stopped.is_some());
         let ears = std::mem::take(self.engine.recorder_mut());
-        let state = self.engine.state();
-        let position = state.position.position();
-        let risk = Some(state.risk.state()).filter(|risk| *risk != crate::engine::RiskState::Active);
-        let decision = Decision {
-            candle: candle.open_time,
-            generation: self.state.generation,
-            seen,
-            asked,
-            equity: ears.equity,
-            quantity: position.map(|position| position.quantity),
-            stop: position.and_then(|position| position.protection.stop_price()),
-            target: position.and_then(|position| position.protection.target_price()),
-            entry: ears.entry,
-            exit: ears.exit,
-            veto: ears.veto,
-            refusal: ears.refusal,
-            due: ears.due.filter(|_| self.engine.has_pending()),
-            risk,
-            logs: ears.logs,
-        };
+        let decision = ears.decision(self.engine.data(), row, self.engine.state());
+        let decision = Decision { generation, asked: decision.asked && !is_stopped, ..decision };
         self.out.push(Record::Decision(Box::new(decision)));
     }
 
@@ -1107,17 +1083,6 @@ impl<S: Strategy> Desk<S> {
             }
         }
     }
-}
-
-/// FNV-1a over the bits of everything a script can see of a candle.
-pub(super) fn digest(data: &DataHandler, row: usize) -> u64 {
-    let candles = data.candles();
-    let prices = [&candles.open, &candles.high, &candles.low, &candles.close, &candles.volume];
-    let prices = prices.into_iter().map(|column| column[row].to_bits());
-    let values = data.columns().iter().map(|column| column[row].to_bits());
-    let times = [candles.open_time[row] as u64, candles.close_time[row] as u64];
-    let bytes = times.into_iter().chain(prices).chain(values).flat_map(u64::to_le_bytes);
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
 }
 
 fn base36(mut number: u64) -> String {
