@@ -21,6 +21,8 @@ use crate::venues::binance::wire::{
 use crate::venues::binance::ws_api::{ApiItem, WsApi, WsApiSettings};
 use crate::venues::rules::{ExchangeFilters, Situation, SymbolRules};
 use crate::venues::words::{CancelReplaceMode, OrderStatus, OrderType, SymbolStatus};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use rust_decimal::Decimal;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,6 +37,9 @@ const PAGE: u32 = 1000;
 pub const SILENCE: Duration = Duration::from_millis(3_900);
 /// For the price of an asset that a commission was paid in.
 const RATE_WITHIN: Duration = Duration::from_millis(300);
+/// A question is put again if there is no answer after this, at most so many times.
+const AGAIN_AFTER: Duration = Duration::from_millis(400);
+const AGAIN_MOST: usize = 2;
 const SILENCE_MOST: Duration = Duration::from_secs(60);
 
 #[derive(Debug, thiserror::Error)]
@@ -727,7 +732,7 @@ impl ClientManager {
 
     async fn ask_order(&self, id: &str) -> Message {
         let key = OrderKey::ClientId(id.to_owned());
-        match self.rest.order(&self.settings.symbol, &key).await {
+        match soon(|| self.rest.order(&self.settings.symbol, &key)).await {
             Ok(report) => Message::News(self.news_of_order(&report).await),
             Err(error) if error.refusal().is_some_and(|it| it.kind == RefusalKind::NoSuchOrder) => {
                 Message::Unfound { id: id.to_owned() }
@@ -737,7 +742,7 @@ impl ClientManager {
     }
 
     async fn ask_trades(&self, id: &str, order_id: u64) -> Message {
-        match self.rest.trades_of_order(&self.settings.symbol, order_id).await {
+        match soon(|| self.rest.trades_of_order(&self.settings.symbol, order_id)).await {
             Ok(trades) => {
                 let mut executions = Vec::new();
                 for MyTrade { id: trade_id, price, quantity, commission, commission_asset, time, .. } in
@@ -755,6 +760,22 @@ impl ClientManager {
             }
             Err(error) => Message::Unasked { id: id.to_owned(), why: error.to_string() },
         }
+    }
+}
+
+/// The first answer to a question that is put again beside itself while there is none: what is lost or late must not
+/// keep a position without protection, and a question changes nothing.
+async fn soon<T, F: Future<Output = T>>(ask: impl Fn() -> F) -> T {
+    let mut asked = FuturesUnordered::from_iter([ask()]);
+    for _ in 0..AGAIN_MOST {
+        if let Ok(Some(answer)) = tokio::time::timeout(AGAIN_AFTER, asked.next()).await {
+            return answer;
+        }
+        asked.push(ask());
+    }
+    match asked.next().await {
+        Some(answer) => answer,
+        None => ask().await,
     }
 }
 
@@ -798,4 +819,23 @@ fn refused(refusal: &Refusal) -> Answered {
         | RefusalKind::Other => RefusedAs::NotNow,
     };
     Answered::Refused { kind, message: refusal.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::soon;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    #[test]
+    fn a_question_without_an_answer_is_put_again() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let asked = AtomicU32::new(0);
+        let ask = || async {
+            match asked.fetch_add(1, Ordering::Relaxed) {
+                0 => std::future::pending().await,
+                number => number,
+            }
+        };
+        assert_eq!(runtime.block_on(soon(ask)), 1, "the first answer is the second one's");
+    }
 }
