@@ -109,7 +109,7 @@ impl Torture<'_> {
                 return Ok(());
             }
         }
-        self.farewell(&bot)?;
+        self.farewell(&files, &bot)?;
         self.check_end(&files, &bot, &before, report)
     }
 
@@ -224,8 +224,14 @@ impl Torture<'_> {
     }
 
     /// Lets it come to rest: everything sold, and ended as it is meant to end.
-    fn farewell(&self, bot: &str) -> Result<(), String> {
+    fn farewell(&self, files: &Files, bot: &str) -> Result<(), String> {
+        let connections = connections(files);
         let mut child = self.spawn(bot, None, true)?;
+        let began = Instant::now();
+        // The exchange may make it wait before it lets it in.
+        while self::connections(files) == connections && began.elapsed() < PATIENCE {
+            std::thread::sleep(POLL);
+        }
         // Until it has settled with the exchange what was under way.
         std::thread::sleep(Duration::from_secs(3));
         terminate(&child);
