@@ -5,7 +5,7 @@ use super::arguments::JobArguments;
 use super::{Exit, Failure, print};
 use crate::job::{Job, Proof};
 use crate::report::number::grouped;
-use crate::script::{DeclaredAs, Parameter, TIER, base_parameters};
+use crate::script::{DeclaredAs, Parameter, base_parameters};
 use clap::Args;
 use std::fmt::Write;
 use std::io::IsTerminal;
@@ -88,7 +88,7 @@ fn describe(job: &Job, out: &mut String) {
         let _ = writeln!(out, "  {name:<26} {what}");
     }
     let _ = writeln!(out, "\nfirst call  on candle {} of the data", job.data.first_warm() + 1);
-    let _ = writeln!(out, "tier        {TIER}");
+    let _ = writeln!(out, "tier        {}", script.tier_in_use());
 }
 
 fn slot_text(slot: crate::script::Slot) -> String {

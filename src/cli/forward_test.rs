@@ -11,7 +11,6 @@ use crate::optimize::{BestParams, days};
 use crate::report::html::{BatchPage, Cell, Column, Script as ChartScript, Tone, batch_page, chart_script};
 use crate::report::table::{Colour, Summary, table};
 use crate::report::{Metrics, figures};
-use crate::script::TIER;
 use clap::Args;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -227,7 +226,7 @@ fn test(
             from: iso_date(candles.open_time[rows.start]),
             to: iso_date(candles.close_time[rows.end - 1]),
             candles: rows.len(),
-            tier: TIER,
+            tier: &result.job.script.tier_in_use().to_string(),
             metrics: &result.metrics,
             warnings: &result.notes,
             files: &written,

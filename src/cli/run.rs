@@ -8,7 +8,6 @@ use crate::job::{Job, PageOptions, RunResult};
 use crate::model::{iso, iso_date};
 use crate::report::Metrics;
 use crate::report::table::{Colour, Summary, changes, table};
-use crate::script::TIER;
 use clap::Args;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -92,7 +91,7 @@ pub(super) fn once(
             from: iso_date(candles.open_time[setup.rows.start]),
             to: iso_date(candles.close_time[setup.rows.end - 1]),
             candles: setup.rows.len(),
-            tier: TIER,
+            tier: &job.script.tier_in_use().to_string(),
             metrics: &result.metrics,
             warnings: &result.notes,
             files: &files,

@@ -4,14 +4,13 @@ use super::arguments::{parse_assignment, parse_count};
 use super::{Exit, Failure, complain, print};
 use crate::config::{BacktestRunConfig, Overrides};
 use crate::job::JobError;
-use crate::live::torture::{Report, Torture};
+use crate::live::torture::{Report, Torture, UNPROTECTED};
 use crate::rehearsal::{RehearsalOptions, Start};
 use crate::venues::local::LocalExchange;
 use crate::venues::local::pace::Speed;
 use clap::Args;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
 #[derive(Debug, Args)]
 #[command(
@@ -48,6 +47,9 @@ pub struct TortureArguments {
     folder: PathBuf,
 }
 
+/// Fewer than the bundled candles last for, at the highest speed that makes sense.
+const KILLS_PER_EXCHANGE: u64 = 200;
+
 pub fn torture(arguments: &TortureArguments) -> Result<(), Failure> {
     let failed = |text: String| Failure::new(Exit::Failed, text);
     // Anything wrong with the script is better said before.
@@ -71,22 +73,20 @@ pub fn torture(arguments: &TortureArguments) -> Result<(), Failure> {
         .map_err(|error| failed(format!("{}: cannot be written: {error}", log.display())))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| failed(error.to_string()))?;
-    let options = RehearsalOptions {
+    let options = |round: u64| RehearsalOptions {
         data: vec![format!("{}={}", arguments.symbol, arguments.data)],
         address: SocketAddr::new(RehearsalOptions::HOST, 0),
         speed: arguments.speed,
         start: Some(Start::First),
         limits_factor: 1e4,
-        chaos: (!arguments.no_chaos).then_some(arguments.chaos),
+        chaos: (!arguments.no_chaos).then_some(arguments.chaos.wrapping_add(round)),
         history: 1_000_000,
         ..RehearsalOptions::default()
     };
-    let rehearsal = options.load().map_err(Failure::from)?;
+    let rehearsal = options(0).load().map_err(Failure::from)?;
     let rules = rehearsal.config.listings.first().map(|listing| listing.rules.clone());
     let rules = rules.ok_or_else(|| failed("no candles".to_owned()))?;
     let interval = rehearsal.ranges.first().map(|range| range.interval.to_string()).unwrap_or_default();
-    let exchange = runtime.block_on(LocalExchange::start(rehearsal.config));
-    let exchange = exchange.map_err(|error| failed(error.to_string()))?;
     let mut trade = vec![
         arguments.script.display().to_string(),
         "--symbol".to_owned(),
@@ -97,20 +97,30 @@ pub fn torture(arguments: &TortureArguments) -> Result<(), Failure> {
     for (name, value) in &arguments.set {
         trade.extend(["--set".to_owned(), format!("{name}={value}")]);
     }
-    let torture = Torture {
-        program: std::env::current_exe().map_err(|error| failed(error.to_string()))?,
-        arguments: trade,
-        exchange: &exchange,
-        key: "stubkey".to_owned(),
-        quote_asset: rules.quote_asset.clone(),
-        base_asset: rules.base_asset.clone(),
-        folder: arguments.folder.clone(),
-        kills: arguments.kills,
-        seed: arguments.seed,
-        unprotected_most: Duration::from_secs(2),
-    };
-    let report = torture.run(|report| complain(&one_line(report))).map_err(failed)?;
-    runtime.block_on(exchange.shutdown());
+    let program = std::env::current_exe().map_err(|error| failed(error.to_string()))?;
+    let mut report = Report::default();
+    for round in 0.. {
+        if report.kills() >= arguments.kills || !report.faults.is_empty() {
+            break;
+        }
+        // Another exchange before the candles of this one are over.
+        let rehearsal = options(round).load().map_err(Failure::from)?;
+        let exchange = runtime.block_on(LocalExchange::start(rehearsal.config));
+        let exchange = exchange.map_err(|error| failed(error.to_string()))?;
+        let torture = Torture {
+            program: program.clone(),
+            arguments: trade.clone(),
+            exchange: &exchange,
+            key: "stubkey".to_owned(),
+            quote_asset: rules.quote_asset.clone(),
+            base_asset: rules.base_asset.clone(),
+            folder: arguments.folder.clone(),
+            kills: arguments.kills.min(report.kills() + KILLS_PER_EXCHANGE),
+            seed: arguments.seed.wrapping_add(round),
+        };
+        report = torture.run(report, |report| complain(&one_line(report))).map_err(failed)?;
+        runtime.block_on(exchange.shutdown());
+    }
     print(&format!("{}\n", one_line(&report)))?;
     match report.faults.is_empty() {
         true => print("0 orders lost, 0 repeated, 0 without an owner; books and account agree\n"),
@@ -120,8 +130,8 @@ pub fn torture(arguments: &TortureArguments) -> Result<(), Failure> {
 
 fn one_line(report: &Report) -> String {
     format!(
-        "{} kills ({} at boundaries up to {}, {} at random) in {} sessions: {} orders, {} executions, {} trades, {} unknown outcomes, longest without protection {} ms",
-        report.kills_at_boundaries + report.kills_at_random,
+        "{} kills ({} at boundaries up to {}, {} at random) in {} sessions: {} orders, {} executions, {} trades, {} unknown outcomes, longest without protection {} ms ({} times over {} s)",
+        report.kills(),
         report.kills_at_boundaries,
         report.boundaries,
         report.kills_at_random,
@@ -131,5 +141,7 @@ fn one_line(report: &Report) -> String {
         report.trades,
         report.unknown_outcomes,
         report.unprotected_ms_max,
+        report.unprotected_long,
+        UNPROTECTED.as_secs(),
     )
 }

@@ -7,7 +7,7 @@ use crate::indicators::{Source, Spec};
 use crate::model::{EquityPoint, Price};
 use crate::report::html::{Line, Page, Pane, ParameterRow, Plot, Promised, Script as ChartScript, page};
 use crate::report::{Ledger, LedgerError, Metrics, csv, warnings};
-use crate::script::{Parameter, TIER};
+use crate::script::{Parameter, TierInUse};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use std::io;
@@ -82,7 +82,7 @@ impl<'a> RunResult<'a> {
                 object.extend(part);
             }
         }
-        object.insert("tier".into(), json!(TIER));
+        object.insert("tier".into(), json!(self.job.script.tier_in_use().name()));
         object.insert("warnings".into(), json!(self.notes));
         object.insert("equity_sha256".into(), json!(sha256(&self.equity_csv()?)));
         // Last: it is long.
@@ -130,7 +130,7 @@ impl<'a> RunResult<'a> {
             logs,
             source: job.script.source(),
             script_path: job.script.path(),
-            provenance: provenance(&self.recipe()),
+            provenance: provenance(&self.recipe(), &self.job.script.tier_in_use()),
             warnings: self.notes.clone(),
             trades_csv: options.trades.map(|path| path.display().to_string()),
             promised: options.promised,
@@ -151,10 +151,10 @@ pub fn parameter_rows<'a>(parameters: impl IntoIterator<Item = &'a Parameter>) -
 }
 
 /// Where a result comes from, as a table shows it.
-pub fn provenance(recipe: &Recipe) -> Vec<(String, String)> {
+pub fn provenance(recipe: &Recipe, tier: &TierInUse) -> Vec<(String, String)> {
     vec![
         ("mista".into(), recipe.version.clone()),
-        ("tier".into(), TIER.into()),
+        ("tier".into(), tier.to_string()),
         ("script".into(), format!("sha256 {}", recipe.script_sha256)),
         ("data".into(), format!("{}, sha256 {}", recipe.data.display(), recipe.data_sha256)),
     ]

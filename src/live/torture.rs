@@ -28,10 +28,9 @@ pub struct Torture<'a> {
     pub quote_asset: String,
     pub base_asset: String,
     pub folder: PathBuf,
+    /// With those that the report it goes on from has.
     pub kills: u64,
     pub seed: u64,
-    /// Longest that a position may be without protection while the trader is connected.
-    pub unprotected_most: Duration,
 }
 
 /// What came of it.
@@ -48,9 +47,23 @@ pub struct Report {
     pub unknown_outcomes: u64,
     /// Longest that a position was without protection, from the connection on, in ms.
     pub unprotected_ms_max: u64,
+    /// How often it was so for more than [`UNPROTECTED`].
+    pub unprotected_long: u64,
     pub faults: Vec<String>,
+    /// The last boundary at which it was killed.
+    boundary: u64,
 }
 
+impl Report {
+    pub fn kills(&self) -> u64 {
+        self.kills_at_boundaries + self.kills_at_random
+    }
+}
+
+/// A position is protected again within this, from the connection on.
+pub const UNPROTECTED: Duration = Duration::from_secs(2);
+/// Unless the exchange wants to hear nothing meanwhile: the pause it asks for with a 429.
+const PAUSE: Duration = Duration::from_secs(1);
 /// Kills in one session, so that its journal stays short.
 const KILLS_PER_SESSION: u64 = 100;
 /// For a process to come to its end by itself.
@@ -59,35 +72,29 @@ const POLL: Duration = Duration::from_millis(10);
 
 impl Torture<'_> {
     /// Runs until all kills are done, or something is wrong. `tell` hears of each session.
-    pub fn run(&self, mut tell: impl FnMut(&Report)) -> Result<Report, String> {
-        let mut report = Report::default();
+    pub fn run(&self, mut report: Report, mut tell: impl FnMut(&Report)) -> Result<Report, String> {
         let mut random = fastrand::Rng::with_seed(self.seed);
-        let mut boundary = 0;
-        while report.kills_at_boundaries + report.kills_at_random < self.kills && report.faults.is_empty() {
+        while report.kills() < self.kills && report.faults.is_empty() {
             report.sessions += 1;
-            self.session(&mut report, &mut random, &mut boundary)?;
+            self.session(&mut report, &mut random)?;
             tell(&report);
         }
         Ok(report)
     }
 
-    fn session(
-        &self,
-        report: &mut Report,
-        random: &mut fastrand::Rng,
-        boundary: &mut u64,
-    ) -> Result<(), String> {
+    fn session(&self, report: &mut Report, random: &mut fastrand::Rng) -> Result<(), String> {
         let bot = format!("t{}", report.sessions);
         let files = Files::new(&self.folder.join("state"), &bot).map_err(|error| error.to_string())?;
         let before = self.balances();
         for _ in 0..KILLS_PER_SESSION {
-            if report.kills_at_boundaries + report.kills_at_random >= self.kills {
+            if report.kills() >= self.kills {
                 break;
             }
             if random.bool() {
                 // In turn, and every now and then from the start again.
-                *boundary = if *boundary >= 300 { 1 } else { *boundary + 1 + random.u64(0..3) };
-                let mut child = self.spawn(&bot, Some(*boundary), false)?;
+                let next = report.boundary + 1 + random.u64(0..3);
+                report.boundary = if report.boundary >= 300 { 1 } else { next };
+                let mut child = self.spawn(&bot, Some(report.boundary), false)?;
                 let watched = self.watch(&mut child, &files, PATIENCE, report)?;
                 if !watched {
                     // It had less to do than that: as good a moment as any.
@@ -95,7 +102,7 @@ impl Torture<'_> {
                     child.wait().map_err(|error| error.to_string())?;
                 }
                 report.kills_at_boundaries += 1;
-                report.boundaries = report.boundaries.max(*boundary);
+                report.boundaries = report.boundaries.max(report.boundary);
             } else {
                 let mut child = self.spawn(&bot, None, false)?;
                 let life = Duration::from_millis(random.u64(1..800));
@@ -149,7 +156,7 @@ impl Torture<'_> {
     ) -> Result<bool, String> {
         let began = Instant::now();
         let connections = connections(files);
-        let mut bare_since = None;
+        let (mut bare_since, mut is_long) = (None, false);
         let mut connected = false;
         while began.elapsed() < life {
             if let Some(status) = child.try_wait().map_err(|error| error.to_string())? {
@@ -163,7 +170,11 @@ impl Torture<'_> {
                 let since = *bare_since.get_or_insert_with(Instant::now);
                 let bare = since.elapsed();
                 report.unprotected_ms_max = report.unprotected_ms_max.max(bare.as_millis() as u64);
-                if bare > self.unprotected_most {
+                if bare > UNPROTECTED && !is_long {
+                    report.unprotected_long += 1;
+                    is_long = true;
+                }
+                if bare > UNPROTECTED + PAUSE {
                     report
                         .faults
                         .push(format!("a position was without protection for {} ms", bare.as_millis()));
@@ -171,6 +182,7 @@ impl Torture<'_> {
                 }
             } else {
                 bare_since = None;
+                is_long = false;
             }
             std::thread::sleep(POLL);
         }

@@ -48,9 +48,6 @@ impl Handler {
     }
 }
 
-/// What results call this tier.
-pub const TIER: &str = "interpreter";
-
 pub(super) struct Interpreter {
     pub engine: Engine,
     pub ast: AST,
@@ -112,6 +109,13 @@ impl Interpreter {
     /// After a registration, what was resolved before may be stale.
     pub fn forget_functions(&mut self) {
         self.caches = Caches::new();
+    }
+
+    /// The script's constants, by name.
+    #[cfg(feature = "native")]
+    pub fn constants(&self) -> Vec<(String, Dynamic)> {
+        let constants = self.constants.as_ref().map(|constants| constants.borrow());
+        constants.iter().flat_map(|all| all.iter()).map(|(name, value)| (name.to_string(), value.clone())).collect()
     }
 
     pub fn has(&self, handler: Handler) -> bool {

@@ -2,7 +2,8 @@
 //!
 //! - [`Script`]: a loaded script; parse, check, parameters, init, and one call per candle. It is the engine's
 //!   [`Strategy`](crate::engine::Strategy).
-//! - `interpreter`: the tier that executes; `strategy`: each handler as a transaction.
+//! - `interpreter`: the tier that is the reference; `native`: the one that compiles; `tier`: which one executes;
+//!   `strategy`: each handler as a transaction.
 //! - `host`: the sandbox. `api`: everything a script can name, described where it is registered.
 //! - `parameters`: what a script may be tuned by, and the base rules every script gets.
 //! - [`lint`], [`diagnostic`]: typos found at load, errors shown as a compiler would.
@@ -18,6 +19,8 @@ mod expression;
 mod host;
 mod interpreter;
 pub mod lint;
+#[cfg(feature = "native")]
+pub mod native;
 mod parameters;
 #[allow(clippy::module_inception)]
 mod script;
@@ -26,16 +29,17 @@ mod state;
 mod strategy;
 pub(crate) mod suggest;
 mod texts;
+mod tier;
 
 pub use api::{Gives, Item, Place};
 pub use check::ScriptError;
 pub use constraint::{ConstraintError, Constraints};
 pub use expression::{registered, series_of};
 pub use host::{CALL_DEPTH_MAX, COLLECTION_MAX, OPERATIONS_MAX, STACK, TEXT_MAX};
-pub use interpreter::TIER;
 pub use parameters::{
     Kind, Origin, Parameter, ParameterError, Parameters, Value, Written, base_parameters, parse_hours,
 };
 pub use script::{DeclaredAs, Script};
 pub use state::Slot;
 pub use texts::{SlotsError, Texts};
+pub use tier::{Outside, Tier, TierInUse};

@@ -9,6 +9,9 @@ use super::lint::{self, Declaration};
 use super::parameters::{Kind, Origin, Parameter, Parameters, Value, Written, base_parameters};
 use super::state::{Entry, Phase, Slot, State};
 use super::texts::{SlotsError, Texts};
+use super::tier::{Outside, Tier, TierInUse};
+#[cfg(feature = "native")]
+use super::native::{self, Native};
 use crate::engine::{ColumnCache, DataHandler, Rules};
 use crate::indicators::{Source, Spec};
 use rhai::{Dynamic, EvalAltResult, Map};
@@ -40,6 +43,10 @@ pub struct Script {
     /// What `params` and `init` declare, by their texts: order and positions.
     declarations: lint::Declared,
     warnings: Vec<Diagnostic>,
+    tier: Tier,
+    /// Made when it is first wanted.
+    #[cfg(feature = "native")]
+    pub(super) native: Option<Box<Native>>,
 }
 
 impl Script {
@@ -116,6 +123,9 @@ impl Script {
             specs: Vec::new(),
             declarations,
             warnings: Vec::new(),
+            tier: Tier::Auto,
+            #[cfg(feature = "native")]
+            native: None,
             interpreter,
         };
         script.declare_parameters()?;
@@ -292,7 +302,83 @@ impl Script {
         }
         *self.state.entries.borrow_mut() = entries;
         *self.state.slots.borrow_mut() = slots;
+        #[cfg(feature = "native")]
+        if let Some(native) = &mut self.native {
+            native.forget();
+        }
         Ok(())
+    }
+
+    /// Chooses the tier that executes from now on. An error where only machine code will do and there is none for all
+    /// of `on_candle`.
+    pub fn set_tier(&mut self, tier: Tier) -> Result<(), ScriptError> {
+        self.tier = tier;
+        if tier != Tier::Native {
+            return Ok(());
+        }
+        let outside = match self.tier_in_use() {
+            TierInUse::Native { left } => left.into_iter().next(),
+            TierInUse::Interpreter { outside } => outside,
+        };
+        let Some(outside) = outside else { return Ok(()) };
+        let text = format!("outside what can be compiled: {}. With --tier auto the interpreter does it", outside.what);
+        let diagnostic = Diagnostic::error(outside.line, outside.column, &text).in_source(&self.path);
+        Err(ScriptError::new(vec![diagnostic], self.sources()))
+    }
+
+    /// The tier that executes `on_candle` with the parameters in force.
+    #[cfg(feature = "native")]
+    pub fn tier_in_use(&self) -> TierInUse {
+        if self.tier == Tier::Interpreter {
+            return TierInUse::Interpreter { outside: None };
+        }
+        let shown = |outside: &native::Outside| Outside {
+            line: usize::from(outside.at.line),
+            column: usize::from(outside.at.column),
+            what: outside.what.to_string(),
+        };
+        let told = |native: &Native| match native.outside() {
+            Ok(left) => TierInUse::Native { left: left.iter().map(shown).collect() },
+            Err(outside) => TierInUse::Interpreter { outside: Some(shown(outside)) },
+        };
+        match &self.native {
+            Some(native) if native.is_ready() => told(native),
+            _ => {
+                let mut native = self.new_native();
+                native.make_ready(&self.names, (&self.parameter_names, &self.values.borrow()));
+                told(&native)
+            }
+        }
+    }
+
+    /// The tier that executes `on_candle`.
+    #[cfg(not(feature = "native"))]
+    pub fn tier_in_use(&self) -> TierInUse {
+        let what = "this program was built without the compiled tier".to_owned();
+        let outside = (self.tier != Tier::Interpreter).then_some(Outside { line: 0, column: 0, what });
+        TierInUse::Interpreter { outside }
+    }
+
+    #[cfg(feature = "native")]
+    pub(super) fn wants_native(&self) -> bool {
+        self.tier != Tier::Interpreter
+    }
+
+    #[cfg(feature = "native")]
+    fn new_native(&self) -> Native {
+        Native::new(&self.interpreter.ast, &self.source, self.interpreter.constants(), &self.state)
+    }
+
+    /// The compiled tier, for the parameters in force.
+    #[cfg(feature = "native")]
+    #[cold]
+    pub(super) fn native_ready(&mut self) -> &mut Native {
+        let made = self.native.take().unwrap_or_else(|| Box::new(self.new_native()));
+        let native = self.native.insert(made);
+        if !native.is_ready() {
+            native.make_ready(&self.names, (&self.parameter_names, &self.values.borrow()));
+        }
+        native
     }
 
     /// What `init` declared: names, and the fields of those that have several.

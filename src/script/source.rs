@@ -33,6 +33,10 @@ impl<'a> Source<'a> {
         Source { text, tokens: Scanner::new(text).run() }
     }
 
+    pub fn tokens(&self) -> &[Token] {
+        &self.tokens
+    }
+
     pub fn text(&self, token: &Token) -> &'a str {
         self.text.get(token.start..token.end).unwrap_or_default()
     }

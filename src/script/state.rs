@@ -4,6 +4,7 @@
 //! its current value at no cost, and `x[n]`, `crossed_above(x, y)` still know where it came from. A
 //! multi-output indicator is a tagged unit, of use only through its fields.
 
+use super::api::Registered;
 use crate::engine::{Column, DataHandler, Intents, Moment, Protection, Standing};
 use crate::indicators::Spec;
 use crate::model::{Candles, Direction, Price};
@@ -189,6 +190,7 @@ pub(super) struct State {
     pub slots: RefCell<Vec<Slot>>,
     pub intents: RefCell<Intents>,
     pub plots: RefCell<Vec<String>>,
+    pub registered: RefCell<Registered>,
 }
 
 impl State {
@@ -203,15 +205,19 @@ impl State {
             slots: RefCell::default(),
             intents: RefCell::default(),
             plots: RefCell::default(),
+            registered: RefCell::default(),
         }
     }
 
-    /// Makes `data` the one that reads go to.
-    pub fn bind(&self, data: &DataHandler) {
+    /// Makes `data` the one that reads go to; whether it was another one.
+    #[inline]
+    pub fn bind(&self, data: &DataHandler) -> bool {
         let mut bound = self.data.borrow_mut();
-        if !Arc::ptr_eq(&bound.candles, data.candles()) || bound.columns.len() != data.columns().len() {
+        let other = !Arc::ptr_eq(&bound.candles, data.candles()) || bound.columns.len() != data.columns().len();
+        if other {
             *bound = Data { candles: data.candles().clone(), columns: data.columns().to_vec() };
         }
+        other
     }
 
     /// Value of a series `back` closed candles ago; NaN before the first candle.

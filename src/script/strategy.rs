@@ -9,6 +9,29 @@ use crate::model::{Fill, Trade, iso};
 use rhai::Dynamic;
 
 impl Script {
+    /// Lets machine code decide; `false` if there is none or it gave up, and then nothing has happened. `other` data
+    /// are bound than at the last call.
+    #[cfg(feature = "native")]
+    #[inline]
+    fn on_candle_native(&mut self, other: bool, moment: &Moment<'_>, intents: &mut Intents) -> bool {
+        if !self.wants_native() {
+            return false;
+        }
+        match &mut self.native {
+            Some(native) if native.is_ready() && !other => native.on_candle(moment, intents),
+            _ => {
+                let native = self.native_ready();
+                native.bind();
+                native.on_candle(moment, intents)
+            }
+        }
+    }
+
+    #[cfg(not(feature = "native"))]
+    fn on_candle_native(&mut self, _: bool, _: &Moment<'_>, _: &mut Intents) -> bool {
+        false
+    }
+
     /// Runs a handler as a transaction: what it asked for and wrote into its slots counts only if it
     /// returned.
     fn transact<const N: usize>(
@@ -87,7 +110,10 @@ impl Strategy for Script {
         moment: &Moment<'_>,
         intents: &mut Intents,
     ) -> Result<(), StrategyFault> {
-        self.state.bind(data);
+        let other = self.state.bind(data);
+        if self.on_candle_native(other, moment, intents) {
+            return Ok(());
+        }
         self.state.now.set(Now::new(moment));
         self.transact(Handler::OnCandle, [], intents)
     }
@@ -130,5 +156,9 @@ impl Strategy for Script {
 
     fn release(&mut self) {
         *self.state.data.borrow_mut() = Default::default();
+        #[cfg(feature = "native")]
+        if let Some(native) = &mut self.native {
+            native.release();
+        }
     }
 }

@@ -6,6 +6,7 @@ use crate::model::{Direction, Size};
 use crate::script::host::NOTES_MAX;
 use crate::script::state::{Phase, State};
 use rhai::{Dynamic, ImmutableString};
+use std::rc::Rc;
 use std::sync::Arc;
 
 impl Registrar<'_> {
@@ -18,26 +19,43 @@ impl Registrar<'_> {
         in_handlers: bool,
         write: impl Fn(&mut Intents, A) -> Answer<()> + 'static,
     ) {
-        let state = self.state.clone();
-        self.engine.register_fn(name, move |_: &mut Ctx, value: A| -> Answer<()> {
-            allowed(&state, name, in_handlers)?;
+        let run = Rc::new(move |state: &State, value: A| -> Answer<()> {
+            allowed(state, name, in_handlers)?;
             let mut intents = state.intents.borrow_mut();
             intents.touched = true;
             write(&mut intents, value)
+        });
+        let (state, registered) = (self.state.clone(), run.clone());
+        self.engine.register_fn(name, move |_: &mut Ctx, value: A| registered(&state, value));
+        self.keep(name, 1, move |state, arguments| {
+            let value = arguments.first_mut().map(Dynamic::take).and_then(Dynamic::try_cast::<A>);
+            run(state, value.ok_or_else(|| fault("another type is wanted"))?)
         });
         self.describe(Place::Action, name, &[argument], Gives::Nothing, doc);
     }
 
     /// The same without its text.
     fn silent_action(&mut self, name: &'static str, write: impl Fn(&mut Intents) + 'static) {
-        let state = self.state.clone();
-        self.engine.register_fn(name, move |_: &mut Ctx| -> Answer<()> {
-            allowed(&state, name, false)?;
+        let run = Rc::new(move |state: &State| -> Answer<()> {
+            allowed(state, name, false)?;
             let mut intents = state.intents.borrow_mut();
             intents.touched = true;
             write(&mut intents);
             Ok(())
         });
+        let (state, registered) = (self.state.clone(), run.clone());
+        self.engine.register_fn(name, move |_: &mut Ctx| registered(&state));
+        self.keep(name, 0, move |state, _| run(state));
+    }
+
+    /// Keeps an action for those who have no Rhai values at hand.
+    fn keep(
+        &mut self,
+        name: &'static str,
+        arguments: usize,
+        act: impl Fn(&State, &mut [Dynamic]) -> Answer<()> + 'static,
+    ) {
+        self.state.registered.borrow_mut().acts.push((name, arguments, Rc::new(act)));
     }
 
     pub(super) fn actions(&mut self) {
@@ -178,23 +196,15 @@ impl Registrar<'_> {
         let state = self.state.clone();
         self.engine.register_fn(
             "plot",
-            move |_: &mut Ctx, name: ImmutableString, value: Dynamic| -> Answer<()> {
-                let value = number(&value, "plot")?;
-                room_for(state.intents.borrow().plots.len(), "plotted values")?;
-                let mut plots = state.plots.borrow_mut();
-                if plots.len() >= NOTES_MAX && !plots.iter().any(|plot| *plot == name.as_str()) {
-                    return Err(fault(format!("ctx.plot: more than {NOTES_MAX} names are in use")));
-                }
-                let index = plots.iter().position(|plot| *plot == name.as_str()).unwrap_or_else(|| {
-                    plots.push(name.to_string());
-                    plots.len() - 1
-                });
-                let mut intents = state.intents.borrow_mut();
-                intents.touched = true;
-                intents.plots.push((index, value));
-                Ok(())
-            },
+            move |_: &mut Ctx, name: ImmutableString, value: Dynamic| plot(&state, &name, &value),
         );
+        self.keep("plot", 2, |state, arguments| match arguments {
+            [name, value] => {
+                let name = name.take().into_immutable_string().map_err(fault)?;
+                plot(state, &name, value)
+            }
+            _ => Err(fault("plot takes a name and a value")),
+        });
         self.describe(
             Place::Action,
             "plot",
@@ -203,6 +213,23 @@ impl Registrar<'_> {
             "draws a value in the report, as a line of that name",
         );
     }
+}
+
+fn plot(state: &State, name: &str, value: &Dynamic) -> Answer<()> {
+    let value = number(value, "plot")?;
+    room_for(state.intents.borrow().plots.len(), "plotted values")?;
+    let mut plots = state.plots.borrow_mut();
+    if plots.len() >= NOTES_MAX && !plots.iter().any(|plot| plot == name) {
+        return Err(fault(format!("ctx.plot: more than {NOTES_MAX} names are in use")));
+    }
+    let index = plots.iter().position(|plot| plot == name).unwrap_or_else(|| {
+        plots.push(name.to_owned());
+        plots.len() - 1
+    });
+    let mut intents = state.intents.borrow_mut();
+    intents.touched = true;
+    intents.plots.push((index, value));
+    Ok(())
 }
 
 /// Characters of a log line; the rest is cut off.

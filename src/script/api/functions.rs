@@ -83,17 +83,15 @@ impl Registrar<'_> {
         engine.register_fn("min", |a: INT, b: INT| a.min(b));
         engine.register_fn("max", |a: INT, b: INT| a.max(b));
         macro_rules! extreme {
-            ($name:literal, $keep:expr) => {{
-                // NaN wins: a missing value must not look like a small or a large one.
-                let pick: fn(FLOAT, FLOAT) -> FLOAT =
-                    |a, b| if a.is_nan() || b.is_nan() { FLOAT::NAN } else { $keep(a, b) };
+            ($name:literal, $pick:expr) => {{
+                let pick: fn(FLOAT, FLOAT) -> FLOAT = $pick;
                 engine.register_fn($name, move |a: FLOAT, b: FLOAT| pick(a, b));
                 engine.register_fn($name, move |a: INT, b: FLOAT| pick(a as FLOAT, b));
                 engine.register_fn($name, move |a: FLOAT, b: INT| pick(a, b as FLOAT));
             }};
         }
-        extreme!("min", FLOAT::min);
-        extreme!("max", FLOAT::max);
+        extreme!("min", float_min);
+        extreme!("max", float_max);
         engine.register_fn("abs", |a: FLOAT| a.abs());
         engine.register_fn("abs", |a: INT| {
             a.checked_abs().ok_or_else(|| fault("integer overflow: the absolute value of the least integer"))
@@ -158,6 +156,18 @@ impl Registrar<'_> {
             self.describe(Place::Anywhere, name, arguments, gives, doc);
         }
     }
+}
+
+/// The smaller of two numbers. NaN wins: a missing value must not look like a small or a large one.
+#[inline(never)]
+pub(in crate::script) fn float_min(a: f64, b: f64) -> f64 {
+    if a.is_nan() || b.is_nan() { f64::NAN } else { a.min(b) }
+}
+
+/// The larger of two numbers; NaN wins.
+#[inline(never)]
+pub(in crate::script) fn float_max(a: f64, b: f64) -> f64 {
+    if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) }
 }
 
 /// Compares values for which no comparison is registered: only with nothing (`x == ()`) is there an answer.

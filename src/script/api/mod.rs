@@ -9,6 +9,8 @@ mod read;
 
 pub(super) use declare::{Declared, DeclaredParameter, plain_value};
 pub(super) use events::{FillView, TradeView};
+#[cfg(feature = "native")]
+pub(super) use functions::{float_max, float_min};
 pub(super) use read::register_entry;
 
 use super::state::State;
@@ -77,6 +79,66 @@ impl Item {
 
 type Fault = Box<EvalAltResult>;
 type Answer<T> = Result<T, Fault>;
+
+/// An action with the arguments behind `ctx`.
+pub(super) type Act = Rc<dyn Fn(&State, &mut [Dynamic]) -> Answer<()>>;
+
+/// What reads a property of `ctx`.
+#[derive(Clone)]
+pub(super) enum Reader {
+    Float(Rc<dyn Fn(&State) -> f64>),
+    Int(Rc<dyn Fn(&State) -> i64>),
+    Bool(Rc<dyn Fn(&State) -> bool>),
+}
+
+/// A value that a property can have.
+trait Readable: rhai::Variant + Clone {
+    /// `None` for what only a script can hold.
+    fn reader(read: Rc<dyn Fn(&State) -> Self>) -> Option<Reader>;
+}
+
+impl Readable for f64 {
+    fn reader(read: Rc<dyn Fn(&State) -> f64>) -> Option<Reader> {
+        Some(Reader::Float(read))
+    }
+}
+
+impl Readable for i64 {
+    fn reader(read: Rc<dyn Fn(&State) -> i64>) -> Option<Reader> {
+        Some(Reader::Int(read))
+    }
+}
+
+impl Readable for bool {
+    fn reader(read: Rc<dyn Fn(&State) -> bool>) -> Option<Reader> {
+        Some(Reader::Bool(read))
+    }
+}
+
+impl Readable for Dynamic {
+    fn reader(_: Rc<dyn Fn(&State) -> Dynamic>) -> Option<Reader> {
+        None
+    }
+}
+
+/// What was registered, for a tier that does not go through Rhai's engine: the same code behind both.
+#[derive(Default)]
+pub(super) struct Registered {
+    acts: Vec<(&'static str, usize, Act)>,
+    readers: Vec<(&'static str, Reader)>,
+}
+
+#[cfg(feature = "native")]
+impl Registered {
+    pub fn act(&self, name: &str, arguments: usize) -> Option<Act> {
+        let found = self.acts.iter().find(|(known, count, _)| *known == name && *count == arguments);
+        found.map(|(.., act)| act.clone())
+    }
+
+    pub fn reader(&self, name: &str) -> Option<Reader> {
+        self.readers.iter().find(|(known, _)| *known == name).map(|(_, reader)| reader.clone())
+    }
+}
 
 pub(super) fn fault(message: impl Into<String>) -> Fault {
     Box::new(EvalAltResult::ErrorRuntime(Dynamic::from(message.into()), Position::NONE))

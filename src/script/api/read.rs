@@ -1,21 +1,25 @@
 //! `ctx` as it is read: the candle, the past, the position, the account, and what `init` declared.
 
-use super::{Answer, Ctx, Fault, Gives, P, Place, Registrar, fault, number, type_of};
+use super::{Answer, Ctx, Fault, Gives, P, Place, Readable, Registrar, fault, number, type_of};
 use crate::model::{Direction, Price, Veto, hour_of, weekday_of};
 use crate::script::state::{Entry, Held, Series, Slot, State};
 use rhai::{Dynamic, Engine, EvalAltResult, FLOAT, INT, Position};
 use std::rc::Rc;
 
 impl Registrar<'_> {
-    fn property<T: rhai::Variant + Clone>(
+    fn property<T: Readable>(
         &mut self,
         name: &'static str,
         gives: Gives,
         doc: &str,
         read: impl Fn(&State) -> T + 'static,
     ) {
-        let state = self.state.clone();
-        self.engine.register_get(name, move |_: &mut Ctx| read(&state));
+        let read: Rc<dyn Fn(&State) -> T> = Rc::new(read);
+        let (state, registered) = (self.state.clone(), read.clone());
+        self.engine.register_get(name, move |_: &mut Ctx| registered(&state));
+        if let Some(reader) = T::reader(read) {
+            self.state.registered.borrow_mut().readers.push((name, reader));
+        }
         self.describe(Place::Property, name, &[], gives, doc);
     }
 

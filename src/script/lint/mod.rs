@@ -17,7 +17,7 @@ mod linter;
 mod names;
 pub mod packages;
 mod properties;
-mod tree;
+pub(in crate::script) mod tree;
 mod vocabulary;
 mod walk;
 mod words;

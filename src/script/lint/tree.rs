@@ -6,12 +6,12 @@ use crate::script::source::Source;
 use rhai::{AST, ASTFlags, ASTNode, Dynamic, Expr, FnCallExpr, FnPtr, Position, Stmt};
 
 /// A position as line and column, 0 where Rhai has none.
-pub(super) fn place(position: Position) -> (usize, usize) {
+pub(in crate::script) fn place(position: Position) -> (usize, usize) {
     (position.line().unwrap_or(0), position.position().unwrap_or(0))
 }
 
 /// A function of the script, or a closure (whose captured variables are its first parameters).
-pub(super) struct Function {
+pub(in crate::script) struct Function {
     pub name: String,
     pub parameters: Vec<String>,
     pub body: Vec<Stmt>,
@@ -25,7 +25,7 @@ pub(super) struct Function {
 /// The type of a body is not exported, and `AST::walk` does not say which function a statement belongs to; a
 /// copy of the tree with one function in it does. Functions that differ only in the type of `this` come out
 /// of that together and are told apart by where their bodies start and end.
-pub(super) fn functions(ast: &AST, source: &Source) -> Vec<Function> {
+pub(in crate::script) fn functions(ast: &AST, source: &Source) -> Vec<Function> {
     let mut functions: Vec<Function> = Vec::new();
     let mut keys: Vec<(String, usize)> = Vec::new();
     for function in ast.iter_functions() {
@@ -73,7 +73,7 @@ pub(super) fn functions(ast: &AST, source: &Source) -> Vec<Function> {
 
 /// One step of `base.a.b(c)[d]`.
 #[derive(Clone, Copy)]
-pub(super) enum Link<'a> {
+pub(in crate::script) enum Link<'a> {
     Property(&'a str, Position),
     Method(&'a FnCallExpr, Position),
     Index(&'a Expr),
@@ -83,7 +83,7 @@ pub(super) enum Link<'a> {
 ///
 /// Rhai nests chains to the right: `a.b[c].d` is `Dot(a, Index(b, Dot(c, d)))`, so the left side of a node on
 /// the right may be an index, not a value. `BREAK` marks the bracket where the nesting ends.
-pub(super) fn chain(expr: &Expr) -> Option<(&Expr, Vec<Link<'_>>)> {
+pub(in crate::script) fn chain(expr: &Expr) -> Option<(&Expr, Vec<Link<'_>>)> {
     enum Next<'a> {
         /// Right of a dot.
         AfterDot(&'a Expr),
@@ -147,12 +147,12 @@ fn name_link<'a>(expr: &'a Expr, links: &mut Vec<Link<'a>>) {
 }
 
 /// The name of the function a constant points to.
-pub(super) fn function_pointer(value: &Dynamic) -> Option<String> {
+pub(in crate::script) fn function_pointer(value: &Dynamic) -> Option<String> {
     value.clone().try_cast::<FnPtr>().map(|pointer| pointer.fn_name().to_string())
 }
 
 /// Whether the expression is the plain variable `name`.
-pub(super) fn variable_name(expr: &Expr) -> Option<&str> {
+pub(in crate::script) fn variable_name(expr: &Expr) -> Option<&str> {
     match expr {
         Expr::Variable(v, ..) if v.2.is_empty() => Some(v.1.as_str()),
         _ => None,
@@ -160,7 +160,7 @@ pub(super) fn variable_name(expr: &Expr) -> Option<&str> {
 }
 
 /// Where an expression begins: Rhai gives an operator's own position.
-pub(super) fn start(expr: &Expr) -> Position {
+pub(in crate::script) fn start(expr: &Expr) -> Position {
     let mut expr = expr;
     loop {
         expr = match expr {

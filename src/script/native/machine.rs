@@ -1,0 +1,505 @@
+//! From typed steps to machine code, by Cranelift.
+//!
+//! The memory of the code is written, then made executable and no longer writable; it is given back when a
+//! [`Code`] is dropped.
+
+#![allow(unsafe_code)]
+
+use super::ir::{
+    Comparison, FloatOp, Function as Called, IntOp, Kind, Label, Local, Op, Operand, Program, Step,
+};
+use super::runtime::{Frame, outward};
+use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
+use cranelift_codegen::ir::{
+    AbiParam, Block, InstBuilder, MemFlagsData, SigRef, Signature, Type, Value, types,
+};
+use cranelift_codegen::isa::TargetFrontendConfig;
+use cranelift_codegen::settings::{self, Configurable};
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
+use cranelift_jit::{JITBuilder, JITModule};
+use cranelift_module::{Module, default_libcall_names};
+use std::collections::BTreeMap;
+use std::mem::{ManuallyDrop, offset_of};
+
+/// Why there is no code.
+#[derive(Debug, thiserror::Error)]
+#[error("no machine code: {0}")]
+pub struct MachineError(String);
+
+/// Machine code of one program.
+pub struct Code {
+    module: ManuallyDrop<JITModule>,
+    entry: unsafe extern "C" fn(*mut Frame) -> i64,
+}
+
+impl Drop for Code {
+    fn drop(&mut self) {
+        // SAFETY: nothing of the code is referred to but by `entry`, which goes away with it.
+        unsafe { ManuallyDrop::take(&mut self.module).free_memory() }
+    }
+}
+
+impl Code {
+    pub fn new(program: &Program) -> Result<Code, MachineError> {
+        let failed = |error: &dyn std::fmt::Display| MachineError(error.to_string());
+        let mut flags = settings::builder();
+        for (name, value) in
+            [("opt_level", "speed"), ("use_colocated_libcalls", "false"), ("is_pic", "false")]
+        {
+            flags.set(name, value).map_err(|error| failed(&error))?;
+        }
+        let isa = cranelift_native::builder().map_err(|error| failed(&error))?;
+        let isa = isa.finish(settings::Flags::new(flags)).map_err(|error| failed(&error))?;
+        let mut module = JITModule::new(JITBuilder::with_isa(isa, default_libcall_names()));
+        let mut context = module.make_context();
+        let pointer = module.target_config().pointer_type();
+        context.func.signature.params.push(AbiParam::new(pointer));
+        context.func.signature.returns.push(AbiParam::new(types::I64));
+        let mut shared = FunctionBuilderContext::new();
+        let builder = FunctionBuilder::new(&mut context.func, &mut shared);
+        let target = module.target_config();
+        Emitter::new(builder, program, pointer).finish(target);
+        let mut define = |module: &mut JITModule| {
+            let id = module.declare_anonymous_function(&context.func.signature)?;
+            module.define_function(id, &mut context)?;
+            module.finalize_definitions()?;
+            Ok::<_, cranelift_module::ModuleError>(id)
+        };
+        match define(&mut module) {
+            Ok(id) => {
+                let address = module.get_finalized_function(id);
+                // SAFETY: the code was just made with this signature, and lives as long as the module.
+                let entry = unsafe {
+                    std::mem::transmute::<*const u8, unsafe extern "C" fn(*mut Frame) -> i64>(address)
+                };
+                Ok(Code { module: ManuallyDrop::new(module), entry })
+            }
+            Err(error) => {
+                let error = failed(&error);
+                // SAFETY: no function of the module was handed out.
+                unsafe { module.free_memory() };
+                Err(error)
+            }
+        }
+    }
+
+    /// Runs it; `false` if it gave up.
+    ///
+    /// # Safety
+    /// The frame's tables must be as long as the program says, each series longer than the frame's row, and the row
+    /// not below the program's history.
+    #[inline(always)]
+    pub unsafe fn run(&self, frame: &mut Frame) -> bool {
+        // SAFETY: as the caller promises.
+        unsafe { (self.entry)(frame) == 0 }
+    }
+}
+
+fn of(kind: Kind) -> Type {
+    match kind {
+        Kind::Int => types::I64,
+        Kind::Float => types::F64,
+        Kind::Bool => types::I8,
+    }
+}
+
+/// Tables that stay the same through a call.
+fn fixed() -> MemFlagsData {
+    MemFlagsData::trusted().with_readonly()
+}
+
+struct Emitter<'a> {
+    builder: FunctionBuilder<'a>,
+    program: &'a Program,
+    pointer: Type,
+    frame: Value,
+    row: Value,
+    give_up: Block,
+    variables: Vec<Variable>,
+    /// Where a label is left to, and where it begins again.
+    labels: BTreeMap<Label, (Block, Option<Block>)>,
+    signatures: Vec<(Called, SigRef)>,
+    fuel: Option<Variable>,
+    /// The block at hand is ended already.
+    ended: bool,
+}
+
+impl<'a> Emitter<'a> {
+    fn new(mut builder: FunctionBuilder<'a>, program: &'a Program, pointer: Type) -> Self {
+        let entry = builder.create_block();
+        builder.append_block_params_for_function_params(entry);
+        builder.switch_to_block(entry);
+        let frame = builder.block_params(entry)[0];
+        let give_up = builder.create_block();
+        builder.set_cold_block(give_up);
+        let variables = program.locals.iter().map(|kind| builder.declare_var(of(*kind))).collect();
+        let row = builder.ins().load(types::I64, fixed(), frame, offset_of!(Frame, row) as i32);
+        let mut emitter = Emitter {
+            builder,
+            program,
+            pointer,
+            frame,
+            row,
+            give_up,
+            variables,
+            labels: BTreeMap::new(),
+            signatures: Vec::new(),
+            fuel: None,
+            ended: false,
+        };
+        if has_fuel(&program.steps) {
+            let fuel = emitter.builder.declare_var(types::I64);
+            let full = emitter.field(types::I64, offset_of!(Frame, fuel));
+            emitter.builder.def_var(fuel, full);
+            emitter.fuel = Some(fuel);
+        }
+        emitter
+    }
+
+    fn finish(mut self, target: TargetFrontendConfig) {
+        self.steps(&self.program.steps);
+        if !self.ended {
+            let done = self.builder.ins().iconst(types::I64, 0);
+            self.builder.ins().return_(&[done]);
+        }
+        self.builder.switch_to_block(self.give_up);
+        let gave_up = self.builder.ins().iconst(types::I64, 1);
+        self.builder.ins().return_(&[gave_up]);
+        self.builder.seal_all_blocks();
+        self.builder.finalize(target);
+    }
+
+    fn field(&mut self, kind: Type, offset: usize) -> Value {
+        self.builder.ins().load(kind, fixed(), self.frame, offset as i32)
+    }
+
+    fn steps(&mut self, steps: &[Step]) {
+        for step in steps {
+            if self.ended {
+                return;
+            }
+            self.step(step);
+        }
+    }
+
+    fn go_to(&mut self, block: Block) {
+        if !self.ended {
+            self.builder.ins().jump(block, &[]);
+        }
+    }
+
+    fn begin(&mut self, block: Block) {
+        self.builder.switch_to_block(block);
+        self.ended = false;
+    }
+
+    fn step(&mut self, step: &Step) {
+        match step {
+            Step::Set(local, op, _) => {
+                if let Some(value) = self.op(op) {
+                    self.builder.def_var(self.variables[*local as usize], value);
+                }
+            }
+            Step::Do(op, _) => {
+                self.op(op);
+            }
+            Step::SetSlot(slot, value) => {
+                let value = self.operand(*value);
+                let slots = self.field(self.pointer, offset_of!(Frame, slots));
+                let value = match self.builder.func.dfg.value_type(value) {
+                    types::I8 => self.builder.ins().uextend(types::I64, value),
+                    _ => value,
+                };
+                self.builder.ins().store(MemFlagsData::trusted(), value, slots, 8 * *slot as i32);
+            }
+            Step::If(condition, then, otherwise) => {
+                let condition = self.operand(*condition);
+                let (one, other, after) =
+                    (self.builder.create_block(), self.builder.create_block(), self.builder.create_block());
+                self.builder.ins().brif(condition, one, &[], other, &[]);
+                let mut reached = false;
+                for (block, steps) in [(one, then), (other, otherwise)] {
+                    self.begin(block);
+                    self.steps(steps);
+                    reached |= !self.ended;
+                    self.go_to(after);
+                }
+                self.begin(after);
+                if !reached {
+                    self.unreachable();
+                }
+            }
+            Step::Block(label, steps) => {
+                let after = self.builder.create_block();
+                self.labels.insert(*label, (after, None));
+                self.steps(steps);
+                self.go_to(after);
+                self.begin(after);
+            }
+            Step::Loop(label, steps) => {
+                let (start, after) = (self.builder.create_block(), self.builder.create_block());
+                self.labels.insert(*label, (after, Some(start)));
+                self.builder.ins().jump(start, &[]);
+                self.begin(start);
+                self.steps(steps);
+                // Its steps leave it, begin it again, or give up.
+                if !self.ended {
+                    self.builder.ins().jump(start, &[]);
+                }
+                self.begin(after);
+            }
+            Step::Leave(label, edge) | Step::Again(label, edge) => {
+                if let Some(sets) = self.program.edges.get(*edge as usize) {
+                    self.steps(sets);
+                }
+                let target = self.labels.get(label).and_then(|(after, start)| match step {
+                    Step::Again(..) => *start,
+                    _ => Some(*after),
+                });
+                self.builder.ins().jump(target.unwrap_or(self.give_up), &[]);
+                self.ended = true;
+            }
+            Step::Fuel(cost) => {
+                let Some(fuel) = self.fuel else { return };
+                let left = self.builder.use_var(fuel);
+                let left = self.builder.ins().iadd_imm_s(left, -i64::from(*cost));
+                self.builder.def_var(fuel, left);
+                let empty = self.builder.ins().icmp_imm_s(IntCC::SignedLessThan, left, 0);
+                self.give_up_if(empty);
+            }
+            Step::GiveUp(_) => {
+                self.builder.ins().jump(self.give_up, &[]);
+                self.ended = true;
+            }
+        }
+    }
+
+    /// Where no way leads, something must still stand.
+    fn unreachable(&mut self) {
+        self.builder.ins().jump(self.give_up, &[]);
+        self.ended = true;
+    }
+
+    fn give_up_if(&mut self, condition: Value) {
+        let on = self.builder.create_block();
+        self.builder.ins().brif(condition, self.give_up, &[], on, &[]);
+        self.begin(on);
+    }
+
+    fn local(&mut self, local: Local) -> Value {
+        self.builder.use_var(self.variables[local as usize])
+    }
+
+    fn operand(&mut self, operand: Operand) -> Value {
+        match operand {
+            Operand::Local(local) => self.local(local),
+            Operand::Int(value) => self.builder.ins().iconst(types::I64, value),
+            Operand::Float(value) => self.builder.ins().f64const(value),
+            Operand::Bool(value) => self.builder.ins().iconst(types::I8, i64::from(value)),
+        }
+    }
+
+    /// `None` for what gives nothing.
+    fn op(&mut self, op: &Op) -> Option<Value> {
+        Some(match op {
+            Op::Copy(value) => self.operand(*value),
+            Op::Int(op, a, b) => {
+                let (a, b) = (self.operand(*a), self.operand(*b));
+                self.ints(*op, a, b)
+            }
+            Op::Float(op, a, b) => {
+                let (a, b) = (self.operand(*a), self.operand(*b));
+                match op {
+                    FloatOp::Add => self.builder.ins().fadd(a, b),
+                    FloatOp::Subtract => self.builder.ins().fsub(a, b),
+                    FloatOp::Multiply => self.builder.ins().fmul(a, b),
+                    FloatOp::Divide => self.builder.ins().fdiv(a, b),
+                }
+            }
+            Op::IntNegate(value) => {
+                let value = self.not_least(*value);
+                self.builder.ins().ineg(value)
+            }
+            Op::IntAbs(value) => {
+                let value = self.not_least(*value);
+                self.builder.ins().iabs(value)
+            }
+            Op::FloatNegate(value) => {
+                let value = self.operand(*value);
+                self.builder.ins().fneg(value)
+            }
+            Op::FloatAbs(value) => {
+                let value = self.operand(*value);
+                self.builder.ins().fabs(value)
+            }
+            Op::Sqrt(value) => {
+                let value = self.operand(*value);
+                self.builder.ins().sqrt(value)
+            }
+            Op::IntToFloat(value) => {
+                let value = self.operand(*value);
+                self.builder.ins().fcvt_from_sint(types::F64, value)
+            }
+            Op::CompareInt(comparison, a, b) => {
+                let (a, b) = (self.operand(*a), self.operand(*b));
+                let code = match comparison {
+                    Comparison::Equal => IntCC::Equal,
+                    Comparison::NotEqual => IntCC::NotEqual,
+                    Comparison::Less => IntCC::SignedLessThan,
+                    Comparison::LessEqual => IntCC::SignedLessThanOrEqual,
+                    Comparison::Greater => IntCC::SignedGreaterThan,
+                    Comparison::GreaterEqual => IntCC::SignedGreaterThanOrEqual,
+                };
+                self.builder.ins().icmp(code, a, b)
+            }
+            Op::CompareFloat(comparison, a, b) => {
+                let (a, b) = (self.operand(*a), self.operand(*b));
+                let code = match comparison {
+                    Comparison::Equal => FloatCC::Equal,
+                    Comparison::NotEqual => FloatCC::NotEqual,
+                    Comparison::Less => FloatCC::LessThan,
+                    Comparison::LessEqual => FloatCC::LessThanOrEqual,
+                    Comparison::Greater => FloatCC::GreaterThan,
+                    Comparison::GreaterEqual => FloatCC::GreaterThanOrEqual,
+                };
+                self.builder.ins().fcmp(code, a, b)
+            }
+            Op::Not(value) => {
+                let value = self.operand(*value);
+                self.builder.ins().bxor_imm_s(value, 1)
+            }
+            Op::BoolAnd(a, b) => {
+                let (a, b) = (self.operand(*a), self.operand(*b));
+                self.builder.ins().band(a, b)
+            }
+            Op::BoolOr(a, b) => {
+                let (a, b) = (self.operand(*a), self.operand(*b));
+                self.builder.ins().bor(a, b)
+            }
+            Op::BoolXor(a, b) => {
+                let (a, b) = (self.operand(*a), self.operand(*b));
+                self.builder.ins().bxor(a, b)
+            }
+            Op::Parameter(index, kind) => {
+                let table = self.field(self.pointer, offset_of!(Frame, parameters));
+                self.builder.ins().load(of(*kind), fixed(), table, 8 * *index as i32)
+            }
+            Op::Slot(index, kind) => {
+                let table = self.field(self.pointer, offset_of!(Frame, slots));
+                self.builder.ins().load(of(*kind), MemFlagsData::trusted(), table, 8 * *index as i32)
+            }
+            Op::Direction => self.field(types::I64, offset_of!(Frame, direction)),
+            Op::AllowShort => self.field(types::I8, offset_of!(Frame, allow_short)),
+            Op::Series(series, back) => {
+                let rows = self.rows(*series);
+                let offset = self.builder.ins().ishl_imm_s(self.row, 3);
+                let at = self.builder.ins().iadd(rows, offset);
+                self.builder.ins().load(types::F64, fixed(), at, -8 * *back as i32)
+            }
+            Op::SeriesAt(series, back) => {
+                let back = self.operand(*back);
+                let ahead = self.builder.ins().icmp_imm_s(IntCC::SignedLessThan, back, 0);
+                self.give_up_if(ahead);
+                let before = self.builder.ins().icmp(IntCC::SignedGreaterThan, back, self.row);
+                // Where there is no such row, the one at hand is read, and not used.
+                let row = self.builder.ins().isub(self.row, back);
+                let row = self.builder.ins().select(before, self.row, row);
+                let rows = self.rows(*series);
+                let offset = self.builder.ins().ishl_imm_s(row, 3);
+                let at = self.builder.ins().iadd(rows, offset);
+                let value = self.builder.ins().load(types::F64, fixed(), at, 0);
+                let nan = self.builder.ins().f64const(f64::NAN);
+                self.builder.ins().select(before, nan, value)
+            }
+            Op::Call(function, arguments) => return self.call(*function, arguments),
+        })
+    }
+
+    fn rows(&mut self, series: u32) -> Value {
+        let table = self.field(self.pointer, offset_of!(Frame, series));
+        self.builder.ins().load(self.pointer, fixed(), table, 8 * series as i32)
+    }
+
+    fn not_least(&mut self, value: Operand) -> Value {
+        let value = self.operand(value);
+        let least = self.builder.ins().icmp_imm_s(IntCC::Equal, value, i64::MIN);
+        self.give_up_if(least);
+        value
+    }
+
+    fn ints(&mut self, op: IntOp, a: Value, b: Value) -> Value {
+        let checked = match op {
+            IntOp::Add => self.builder.ins().sadd_overflow(a, b),
+            IntOp::Subtract => self.builder.ins().ssub_overflow(a, b),
+            IntOp::Multiply => self.builder.ins().smul_overflow(a, b),
+            IntOp::Divide | IntOp::Remainder => {
+                let zero = self.builder.ins().icmp_imm_s(IntCC::Equal, b, 0);
+                let least = self.builder.ins().icmp_imm_s(IntCC::Equal, a, i64::MIN);
+                let minus = self.builder.ins().icmp_imm_s(IntCC::Equal, b, -1);
+                let over = self.builder.ins().band(least, minus);
+                let bad = self.builder.ins().bor(zero, over);
+                self.give_up_if(bad);
+                return match op {
+                    IntOp::Divide => self.builder.ins().sdiv(a, b),
+                    _ => self.builder.ins().srem(a, b),
+                };
+            }
+            IntOp::And => return self.builder.ins().band(a, b),
+            IntOp::Or => return self.builder.ins().bor(a, b),
+            IntOp::Xor => return self.builder.ins().bxor(a, b),
+            IntOp::Min => return self.builder.ins().smin(a, b),
+            IntOp::Max => return self.builder.ins().smax(a, b),
+        };
+        let (value, over) = checked;
+        self.give_up_if(over);
+        value
+    }
+
+    fn call(&mut self, function: Called, arguments: &[Operand]) -> Option<Value> {
+        let called = outward(function);
+        let known = self.signatures.iter().find(|(known, _)| *known == function).map(|(_, known)| *known);
+        let signature = known.unwrap_or_else(|| {
+            let mut signature = Signature::new(self.builder.func.signature.call_conv);
+            signature.params.push(AbiParam::new(self.pointer));
+            signature.params.extend(called.takes.iter().map(|kind| AbiParam::new(of(*kind)).uext_if(*kind)));
+            signature.returns.extend(called.gives.map(|kind| AbiParam::new(of(kind))));
+            let signature = self.builder.import_signature(signature);
+            self.signatures.push((function, signature));
+            signature
+        });
+        let address = self.builder.ins().iconst(self.pointer, called.address as i64);
+        let mut values = vec![self.frame];
+        for argument in arguments {
+            let value = self.operand(*argument);
+            values.push(value);
+        }
+        let call = self.builder.ins().call_indirect(signature, address, &values);
+        let given = self.builder.inst_results(call).first().copied();
+        if called.may_give_up {
+            let flag = offset_of!(Frame, given_up) as i32;
+            let gave_up = self.builder.ins().load(types::I8, MemFlagsData::trusted(), self.frame, flag);
+            self.give_up_if(gave_up);
+        }
+        given
+    }
+}
+
+/// Small values are widened as C wants it.
+trait Widened {
+    fn uext_if(self, kind: Kind) -> Self;
+}
+
+impl Widened for AbiParam {
+    fn uext_if(self, kind: Kind) -> Self {
+        if kind == Kind::Bool { self.uext() } else { self }
+    }
+}
+
+fn has_fuel(steps: &[Step]) -> bool {
+    steps.iter().any(|step| match step {
+        Step::Fuel(_) => true,
+        Step::If(_, one, other) => has_fuel(one) || has_fuel(other),
+        Step::Block(_, steps) | Step::Loop(_, steps) => has_fuel(steps),
+        _ => false,
+    })
+}

@@ -1,0 +1,315 @@
+//! The compiled tier: `on_candle` and its helpers as machine code, beside the interpreter.
+//!
+//! `syntax` reads Rhai's tree, `lower` gives every value a type, `ir` is what comes of it, `machine` makes code of
+//! that, and `runtime` is what the code calls back for. Where the code gives up, nothing has happened: the
+//! interpreter runs the candle from its start, and what it finds, an error or not, counts.
+//!
+//! Invariant: what the interpreter would do, the code does to the bit, or gives up.
+
+pub mod ir;
+mod lower;
+mod machine;
+mod runtime;
+pub mod syntax;
+
+pub use lower::Outside;
+
+use super::state::{Entry, Phase, Series, Slot, State};
+use crate::engine::{Intents, Moment};
+use crate::model::{Direction, Price};
+use ir::{Program, Values};
+use lower::{Declared, FUEL, Input, ParameterKind, Shape, SlotKind, Texts};
+use machine::Code;
+use rhai::{AST, Dynamic};
+use runtime::{Frame, Host};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use syntax::{Constant, Functions};
+
+/// Shapes of a script whose code is kept.
+const SHAPES_MAX: usize = 16;
+
+/// The compiled tier of one script.
+pub struct Native {
+    functions: Functions,
+    constants: BTreeMap<String, Constant>,
+    texts: Rc<RefCell<Texts>>,
+    host: Host,
+    known: Vec<(Shape, Rc<Compiled>)>,
+    running: Option<Running>,
+    /// Changes a program before it becomes code: to see whether a mistake in it would be found.
+    planted: Option<Rc<dyn Fn(&mut Program)>>,
+}
+
+/// What became of a shape.
+enum Compiled {
+    Code { code: Code, program: Program, left: Vec<Outside> },
+    Outside(Outside),
+}
+
+/// Code with the parameters and data in force.
+struct Running {
+    compiled: Rc<Compiled>,
+    parameters: Vec<u64>,
+    slots: Vec<u64>,
+    sources: Vec<Series>,
+    /// First rows of the series; of those that are never read from memory, nothing.
+    rows: Vec<*const f64>,
+    /// Rows that every series has.
+    length: usize,
+}
+
+impl Native {
+    pub fn new(ast: &AST, text: &str, constants: Vec<(String, Dynamic)>, state: &Rc<State>) -> Native {
+        let texts = Rc::new(RefCell::new(Texts::default()));
+        let plain = |(name, value): (String, Dynamic)| Some((name, syntax::constant(&value)?));
+        Native {
+            functions: syntax::read(ast, text),
+            constants: constants.into_iter().filter_map(plain).collect(),
+            host: Host::new(state.clone(), texts.clone()),
+            texts,
+            known: Vec::new(),
+            running: None,
+            planted: None,
+        }
+    }
+
+    /// Mistakes on purpose.
+    pub fn plant(&mut self, planted: Rc<dyn Fn(&mut Program)>) {
+        self.planted = Some(planted);
+        self.known.clear();
+        self.running = None;
+    }
+
+    /// Forgets the parameters and data.
+    pub fn forget(&mut self) {
+        self.running = None;
+    }
+
+    /// Forgets the data.
+    pub fn release(&mut self) {
+        if let Some(running) = &mut self.running {
+            running.rows.clear();
+            running.length = 0;
+        }
+    }
+
+    pub fn is_ready(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// What is left to the interpreter in branches, or why all of it is.
+    pub fn outside(&self) -> Result<&[Outside], &Outside> {
+        match self.running.as_ref().map(|running| &*running.compiled) {
+            Some(Compiled::Code { left, .. }) => Ok(left),
+            Some(Compiled::Outside(outside)) => Err(outside),
+            None => Ok(&[]),
+        }
+    }
+
+    /// Makes ready for the parameters in force, by their names and values, and the names that `init` declared.
+    pub fn make_ready(&mut self, names: &[String], parameters: (&[String], &[Dynamic])) {
+        let entries = self.host.state.entries.borrow();
+        let slots = self.host.state.slots.borrow();
+        let declared = names.iter().zip(entries.iter()).map(|(name, entry)| {
+            let declared = match entry {
+                Entry::Series(_) => Declared::Series,
+                Entry::Price(price) => Declared::Price(price.name()),
+                Entry::Multi(_, spec) => Declared::Multi(spec.definition.fields.to_vec()),
+                Entry::Off => Declared::Off,
+                Entry::Absent => Declared::Absent,
+                Entry::Slot(slot) => {
+                    let kind = match slots.get(*slot) {
+                        Some(Slot::Bool(_)) => SlotKind::Bool,
+                        Some(Slot::Float(_)) => SlotKind::Float,
+                        Some(Slot::Int(_)) | None => SlotKind::Int,
+                    };
+                    Declared::Slot(*slot, kind)
+                }
+            };
+            (name.clone(), declared)
+        });
+        let mut shape = Shape { declared: declared.collect(), parameters: Vec::new() };
+        let count = slots.len();
+        drop((entries, slots));
+        let mut bits = Vec::new();
+        for (name, value) in parameters.0.iter().zip(parameters.1) {
+            let (kind, value) = match syntax::constant(value) {
+                Some(Constant::Int(value)) => (ParameterKind::Int, value as u64),
+                Some(Constant::Float(value)) => (ParameterKind::Float, value.to_bits()),
+                Some(Constant::Bool(value)) => (ParameterKind::Bool, u64::from(value)),
+                Some(Constant::Text(text)) => {
+                    (ParameterKind::Text, self.texts.borrow_mut().number(&text) as u64)
+                }
+                Some(Constant::Unit) | None => continue,
+            };
+            shape.parameters.push((name.clone(), kind));
+            bits.push(value);
+        }
+        let compiled = self.compiled(shape);
+        self.running = Some(Running {
+            compiled,
+            parameters: bits,
+            slots: vec![0; count],
+            sources: Vec::new(),
+            rows: Vec::new(),
+            length: 0,
+        });
+    }
+
+    fn compiled(&mut self, shape: Shape) -> Rc<Compiled> {
+        if let Some((_, compiled)) = self.known.iter().find(|(known, _)| *known == shape) {
+            return compiled.clone();
+        }
+        let compiled = Rc::new(self.compile(&shape));
+        if self.known.len() >= SHAPES_MAX {
+            self.known.remove(0);
+        }
+        self.known.push((shape, compiled.clone()));
+        compiled
+    }
+
+    fn compile(&self, shape: &Shape) -> Compiled {
+        let mut texts = self.texts.borrow_mut();
+        let (functions, constants) = (&self.functions, &self.constants);
+        let lowered = lower::lower(Input { functions, constants, shape, texts: &mut texts });
+        let (mut program, left) = match lowered {
+            Ok(lowered) => lowered,
+            Err(outside) => return Compiled::Outside(outside),
+        };
+        if let Some(planted) = &self.planted {
+            planted(&mut program);
+        }
+        match Code::new(&program) {
+            Ok(code) => Compiled::Code { code, program, left },
+            Err(error) => {
+                let at = syntax::At::default();
+                Compiled::Outside(Outside { at, what: error.to_string().into() })
+            }
+        }
+    }
+
+    /// Finds the series in the data that the state is bound to.
+    pub fn bind(&mut self) {
+        let Some(running) = &mut self.running else { return };
+        let Compiled::Code { program, .. } = &*running.compiled else { return };
+        let state = &self.host.state;
+        let (entries, data) = (state.entries.borrow(), state.data.borrow());
+        running.sources = program.series.iter().map(|values| source(values, &entries)).collect();
+        running.length = data.candles.len();
+        running.rows.clear();
+        for source in &running.sources {
+            let column = match source {
+                Series::Price(price) => data.candles.column(*price),
+                Series::Column(column) => data.columns.get(*column).map(|column| column.as_slice()),
+                Series::Off => None,
+            };
+            // Prices that are computed from others, and what is off, are never read from here.
+            let is_read = match source {
+                Series::Price(price) => !matches!(price, Price::Hl2 | Price::Hlc3 | Price::Ohlc4),
+                Series::Column(_) => true,
+                Series::Off => false,
+            };
+            match column {
+                Some(column) => {
+                    running.length = running.length.min(column.len());
+                    running.rows.push(column.as_ptr());
+                }
+                None => {
+                    if is_read {
+                        running.length = 0;
+                    }
+                    running.rows.push(std::ptr::null());
+                }
+            }
+        }
+    }
+
+    /// Whether there is code.
+    pub fn has_code(&self) -> bool {
+        self.running.as_ref().is_some_and(|it| matches!(*it.compiled, Compiled::Code { .. }))
+    }
+
+    /// Runs the code at a close; `false` if it gave up, and then nothing has happened.
+    #[inline]
+    pub fn on_candle(&mut self, moment: &Moment, intents: &mut Intents) -> bool {
+        let Some(running) = &mut self.running else { return false };
+        let Compiled::Code { code, program, .. } = &*running.compiled else { return false };
+        if moment.row >= running.length || moment.row < program.history as usize || intents.touched {
+            return false;
+        }
+        let state = &*self.host.state;
+        state.phase.set(Phase::Candle);
+        if program.reads_slots || program.writes_slots {
+            for (bits, slot) in running.slots.iter_mut().zip(state.slots.borrow().iter()) {
+                *bits = match slot {
+                    Slot::Int(value) => *value as u64,
+                    Slot::Float(value) => value.to_bits(),
+                    Slot::Bool(value) => u64::from(*value),
+                };
+            }
+        }
+        let mut frame = Frame {
+            row: moment.row as i64,
+            series: running.rows.as_ptr(),
+            parameters: running.parameters.as_ptr(),
+            slots: running.slots.as_mut_ptr(),
+            direction: match moment.position.map(|position| position.direction) {
+                None => 0,
+                Some(Direction::Long) => 1,
+                Some(Direction::Short) => -1,
+            },
+            fuel: FUEL,
+            allow_short: u8::from(moment.allow_short),
+            given_up: 0,
+            has_now: false,
+            host: &self.host,
+            moment,
+            sources: &running.sources,
+        };
+        // SAFETY: the tables were made for this program; `bind` measured the series, whose columns the state holds,
+        // and the row is within them and not below the history.
+        #[allow(unsafe_code)]
+        let done = unsafe { code.run(&mut frame) };
+        if !done {
+            give_back(state);
+            return false;
+        }
+        if program.writes_slots {
+            for (slot, bits) in state.slots.borrow_mut().iter_mut().zip(&running.slots) {
+                *slot = match slot {
+                    Slot::Int(_) => Slot::Int(*bits as i64),
+                    Slot::Float(_) => Slot::Float(f64::from_bits(*bits)),
+                    Slot::Bool(_) => Slot::Bool(*bits != 0),
+                };
+            }
+        }
+        let mut asked = state.intents.borrow_mut();
+        if asked.touched {
+            std::mem::swap(&mut *asked, intents);
+        }
+        true
+    }
+}
+
+#[cold]
+fn give_back(state: &State) {
+    *state.intents.borrow_mut() = Intents::default();
+}
+
+fn source(values: &Values, entries: &[Entry]) -> Series {
+    match values {
+        Values::Price(name) => {
+            let price = Price::ALL.into_iter().find(|price| price.name() == *name);
+            price.map_or(Series::Off, Series::Price)
+        }
+        Values::Declared(index, field) => match entries.get(*index) {
+            Some(Entry::Series(column)) => Series::Column(*column),
+            Some(Entry::Multi(first, _)) => Series::Column(first + field),
+            Some(Entry::Price(price)) => Series::Price(*price),
+            _ => Series::Off,
+        },
+        Values::Nowhere => Series::Off,
+    }
+}
