@@ -26,6 +26,7 @@ mod state;
 mod strategy;
 pub(crate) mod suggest;
 mod texts;
+mod tier;
 
 pub use api::{Gives, Item, Place};
 pub use check::ScriptError;
@@ -39,3 +40,4 @@ pub use parameters::{
 pub use script::{DeclaredAs, Script};
 pub use state::Slot;
 pub use texts::{SlotsError, Texts};
+pub use tier::{Tier, TierInUse};
