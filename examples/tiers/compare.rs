@@ -236,10 +236,26 @@ fn same(a: &Call, b: &Call) -> bool {
     let plots = a.plots.len() == b.plots.len()
         && a.plots.iter().zip(&b.plots).all(|(a, b)| a.0 == b.0 && same_float(a.1, b.1));
     let slots = a.slots.len() == b.slots.len() && a.slots.iter().zip(&b.slots).all(|(a, b)| same_slot(a, b));
-    // Prices and sizes are never NaN, and 0 and -0 show.
-    let intents = a.intents == b.intents
-        && (!a.intents.touched || format!("{:?}", a.intents) == format!("{:?}", b.intents));
+    let intents = a.intents == b.intents && numbers(&a.intents) == numbers(&b.intents);
     a.row == b.row && a.result == b.result && plots && slots && intents
+}
+
+/// The numbers of the wishes by their bits: 0 and −0 are equal otherwise.
+fn numbers(intents: &Intents) -> [Option<u64>; 7] {
+    let levels = &intents.levels;
+    let size = intents.size.map(|size| match size {
+        Size::Units(x) | Size::Quote(x) | Size::EquityPct(x) | Size::RiskPct(x) => x,
+    });
+    [
+        size,
+        levels.stop_price,
+        levels.stop_pct,
+        levels.target_price,
+        levels.target_pct,
+        levels.trail_pct,
+        levels.break_even_pct,
+    ]
+    .map(|number| number.map(f64::to_bits))
 }
 
 fn described(call: &Call) -> String {

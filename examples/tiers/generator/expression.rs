@@ -133,7 +133,7 @@ pub const FLOAT: &[Rule] = &[
         Some(w.method(name, &of))
     }),
     node(2, "float: more functions", |w, depth| {
-        let name = w.word(&["sin", "cos", "tan", "atan", "int", "fraction", "ceiling"]);
+        let name = w.word(&["sin", "cos", "tan", "atan", "fraction", "ceiling"]);
         let of = w.float(depth);
         Some(w.method(name, &of))
     }),

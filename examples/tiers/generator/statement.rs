@@ -22,7 +22,7 @@ pub const STATEMENT: &[Rule] = &[
     leaf(16, "let of a series", |w, depth| {
         let value = w.series_value(depth)?;
         let name = w.name_for("s");
-        let changes = w.chance(0.3);
+        let changes = w.chance(0.4);
         w.declare(&name, Type::Series, changes);
         Some(w.line(&format!("let {name} = {value};")))
     }),
@@ -58,12 +58,12 @@ pub const STATEMENT: &[Rule] = &[
         Some(w.line(&format!("{name} = {value};")))
     }),
     leaf(40, "operation", |w, depth| w.write(OPERATION, depth)),
-    leaf(2, "assignment of a series", |w, depth| {
+    leaf(4, "assignment of a series", |w, depth| {
         let name = w.variable(Type::Series, true)?;
         let value = w.series_value(depth)?;
         Some(w.line(&format!("{name} = {value};")))
     }),
-    leaf(1, "operation on a series", |w, depth| {
+    leaf(3, "operation on a series", |w, depth| {
         let name = w.variable(Type::Series, true)?;
         let operator = w.word(&["+=", "-=", "*=", "/="]);
         let value = if w.chance(0.4) { w.word(&["1.0", "0.0", "1", "0"]).to_owned() } else { w.float(depth) };
@@ -76,7 +76,7 @@ pub const STATEMENT: &[Rule] = &[
         let value = w.expression(given, depth + 1);
         Some(w.line(&format!("{slot} = {value};")))
     }),
-    node(1, "slot assigned another type", |w, depth| {
+    node(4, "slot assigned another type", |w, depth| {
         let of = w.type_of_slot();
         let slot = w.slot(of)?;
         if !w.chance(w.temper.careless) {
@@ -174,7 +174,7 @@ pub const STATEMENT: &[Rule] = &[
         let value = w.returned(depth);
         Some(w.line(&format!("if {condition} {{ return{value}; }}")))
     }),
-    leaf(1, "throw if", |w, depth| {
+    leaf(3, "throw if", |w, depth| {
         let (careless, value) =
             (w.temper.careless * 4.0, w.word(&["\"stop here\"", "42", "ctx.close", "1.5"]));
         if !w.chance(careless) || !w.has_ctx {
@@ -228,7 +228,7 @@ pub const STATEMENT: &[Rule] = &[
         let (name, value) = (w.word(&["\"one\"", "\"two\"", "\"a longer name\""]), w.number(depth));
         w.has_ctx.then(|| w.line(&format!("ctx.plot({name}, {value});")))
     }),
-    leaf(1, "more notes than there is room for", |w, _| {
+    leaf(4, "more notes than there is room for", |w, _| {
         if !w.has_ctx || !w.chance(w.temper.careless) {
             return None;
         }
@@ -507,8 +507,10 @@ impl Writer {
         let body = self.block(depth, 3);
         self.indent += 1;
         let step = self.line(&format!("{counter} += 1;"));
+        // `continue` in a `do` goes back to its begin without looking at its condition.
+        let guard = self.line(&format!("if {counter} > 9 {{ break; }}"));
         self.indent -= 1;
-        let body = body.replacen("{\n", &format!("{{\n{step}"), 1);
+        let body = body.replacen("{\n", &format!("{{\n{step}{guard}"), 1);
         self.loops -= 1;
         self.scope.truncate(mark);
         let text = around(self, &counter, limit, body, depth);

@@ -117,9 +117,9 @@ impl Writer {
     pub fn new(seed: u64) -> Writer {
         let mut random = fastrand::Rng::with_seed(seed);
         let temper = match random.u32(0..10) {
-            0..6 => Temper { ill: 0.0, extreme: 0.004, careless: 0.002 },
-            6..9 => Temper { ill: 0.002, extreme: 0.03, careless: 0.02 },
-            _ => Temper { ill: 0.02, extreme: 0.12, careless: 0.2 },
+            0..5 => Temper { ill: 0.0, extreme: 0.004, careless: 0.004 },
+            5..8 => Temper { ill: 0.002, extreme: 0.03, careless: 0.04 },
+            _ => Temper { ill: 0.01, extreme: 0.12, careless: 0.25 },
         };
         let is_outside = random.u32(0..40) == 0;
         let may_run_long = random.u32(0..150) == 0;
