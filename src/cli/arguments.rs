@@ -5,6 +5,7 @@ use crate::config::{Overrides, parse_date, parse_size};
 use crate::data::LoadOptions;
 use crate::job::{Job, Market};
 use crate::model::{Interval, Size};
+use crate::script::Tier;
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -36,6 +37,9 @@ pub struct JobArguments {
     /// Last day or time (ISO, UTC, exclusive)
     #[arg(long, value_name = "DATE", value_parser = parse_date)]
     pub end: Option<i64>,
+    /// What executes the script: machine code where it can be compiled, machine code or an error, or the interpreter
+    #[arg(long, value_name = "auto|native|interpreter", default_value = "auto", hide_default_value = false)]
+    pub tier: Tier,
     /// Parameter values, a `name: value` line each
     #[arg(long, value_name = "FILE.yaml")]
     pub params: Option<PathBuf>,
@@ -106,7 +110,9 @@ impl DataArguments {
 impl JobArguments {
     /// Reads and checks the script and everything the flags name.
     pub fn load(&self, script: &Path) -> Result<Job, Failure> {
-        Ok(Job::load(script, self.config.as_deref(), &self.overrides())?)
+        let mut job = Job::load(script, self.config.as_deref(), &self.overrides())?;
+        job.script.set_tier(self.tier)?;
+        Ok(job)
     }
 
     /// The files that are read, by what messages call them.

@@ -88,7 +88,7 @@ fn describe(job: &Job, out: &mut String) {
         let _ = writeln!(out, "  {name:<26} {what}");
     }
     let _ = writeln!(out, "\nfirst call  on candle {} of the data", job.data.first_warm() + 1);
-    let _ = writeln!(out, "tier        {}", script.tier_in_use());
+    let _ = writeln!(out, "tier        {}", script.tier());
 }
 
 fn slot_text(slot: crate::script::Slot) -> String {

@@ -226,7 +226,7 @@ fn test(
             from: iso_date(candles.open_time[rows.start]),
             to: iso_date(candles.close_time[rows.end - 1]),
             candles: rows.len(),
-            tier: &result.job.script.tier_in_use().to_string(),
+            tier: &result.job.script.tier().to_string(),
             metrics: &result.metrics,
             warnings: &result.notes,
             files: &written,

@@ -91,7 +91,7 @@ pub(super) fn once(
             from: iso_date(candles.open_time[setup.rows.start]),
             to: iso_date(candles.close_time[setup.rows.end - 1]),
             candles: setup.rows.len(),
-            tier: &job.script.tier_in_use().to_string(),
+            tier: &job.script.tier().to_string(),
             metrics: &result.metrics,
             warnings: &result.notes,
             files: &files,

@@ -82,7 +82,7 @@ impl<'a> RunResult<'a> {
                 object.extend(part);
             }
         }
-        object.insert("tier".into(), json!(self.job.script.tier_in_use().name()));
+        object.insert("tier".into(), json!(self.job.script.tier().name()));
         object.insert("warnings".into(), json!(self.notes));
         object.insert("equity_sha256".into(), json!(sha256(&self.equity_csv()?)));
         // Last: it is long.
@@ -130,7 +130,7 @@ impl<'a> RunResult<'a> {
             logs,
             source: job.script.source(),
             script_path: job.script.path(),
-            provenance: provenance(&self.recipe(), &self.job.script.tier_in_use()),
+            provenance: provenance(&self.recipe(), &self.job.script.tier()),
             warnings: self.notes.clone(),
             trades_csv: options.trades.map(|path| path.display().to_string()),
             promised: options.promised,

@@ -142,7 +142,7 @@ pub fn page(
         walk_forward: findings.walked.as_ref().map(|walked| walk_forward(study, walked, best, &walked_hold)),
         settings: setup.rows_of_settings(),
         provenance: [
-            provenance(&params.recipe, &best.job.script.tier_in_use()),
+            provenance(&params.recipe, &best.job.script.tier()),
             vec![("grid".into(), format!("sha256 {}", params.grid_sha256))],
         ]
         .concat(),

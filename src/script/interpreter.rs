@@ -115,7 +115,11 @@ impl Interpreter {
     #[cfg(feature = "native")]
     pub fn constants(&self) -> Vec<(String, Dynamic)> {
         let constants = self.constants.as_ref().map(|constants| constants.borrow());
-        constants.iter().flat_map(|all| all.iter()).map(|(name, value)| (name.to_string(), value.clone())).collect()
+        constants
+            .iter()
+            .flat_map(|all| all.iter())
+            .map(|(name, value)| (name.to_string(), value.clone()))
+            .collect()
     }
 
     pub fn has(&self, handler: Handler) -> bool {

@@ -6,12 +6,12 @@ use super::diagnostic::{Diagnostic, Sources};
 use super::host::{FolderModules, Imports, sandbox};
 use super::interpreter::{Handler, Interpreter};
 use super::lint::{self, Declaration};
+#[cfg(feature = "native")]
+use super::native::{self, Native};
 use super::parameters::{Kind, Origin, Parameter, Parameters, Value, Written, base_parameters};
 use super::state::{Entry, Phase, Slot, State};
 use super::texts::{SlotsError, Texts};
 use super::tier::{Outside, Tier, TierInUse};
-#[cfg(feature = "native")]
-use super::native::{self, Native};
 use crate::engine::{ColumnCache, DataHandler, Rules};
 use crate::indicators::{Source, Spec};
 use rhai::{Dynamic, EvalAltResult, Map};
@@ -316,19 +316,22 @@ impl Script {
         if tier != Tier::Native {
             return Ok(());
         }
-        let outside = match self.tier_in_use() {
+        let outside = match self.tier() {
             TierInUse::Native { left } => left.into_iter().next(),
             TierInUse::Interpreter { outside } => outside,
         };
         let Some(outside) = outside else { return Ok(()) };
-        let text = format!("outside what can be compiled: {}. With --tier auto the interpreter does it", outside.what);
+        let text = format!(
+            "outside what can be compiled: {}. With --tier auto the interpreter does it",
+            outside.what
+        );
         let diagnostic = Diagnostic::error(outside.line, outside.column, &text).in_source(&self.path);
         Err(ScriptError::new(vec![diagnostic], self.sources()))
     }
 
     /// The tier that executes `on_candle` with the parameters in force.
     #[cfg(feature = "native")]
-    pub fn tier_in_use(&self) -> TierInUse {
+    pub fn tier(&self) -> TierInUse {
         if self.tier == Tier::Interpreter {
             return TierInUse::Interpreter { outside: None };
         }
@@ -353,10 +356,19 @@ impl Script {
 
     /// The tier that executes `on_candle`.
     #[cfg(not(feature = "native"))]
-    pub fn tier_in_use(&self) -> TierInUse {
+    pub fn tier(&self) -> TierInUse {
         let what = "this program was built without the compiled tier".to_owned();
         let outside = (self.tier != Tier::Interpreter).then_some(Outside { line: 0, column: 0, what });
         TierInUse::Interpreter { outside }
+    }
+
+    /// Mistakes on purpose in what is compiled from now on: for tests of tests.
+    #[cfg(feature = "native")]
+    #[doc(hidden)]
+    pub fn plant(&mut self, planted: native::Planted) {
+        let mut native = self.new_native();
+        native.plant(planted);
+        self.native = Some(Box::new(native));
     }
 
     #[cfg(feature = "native")]

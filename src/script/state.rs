@@ -213,7 +213,8 @@ impl State {
     #[inline]
     pub fn bind(&self, data: &DataHandler) -> bool {
         let mut bound = self.data.borrow_mut();
-        let other = !Arc::ptr_eq(&bound.candles, data.candles()) || bound.columns.len() != data.columns().len();
+        let other =
+            !Arc::ptr_eq(&bound.candles, data.candles()) || bound.columns.len() != data.columns().len();
         if other {
             *bound = Data { candles: data.candles().clone(), columns: data.columns().to_vec() };
         }

@@ -194,10 +194,9 @@ impl Registrar<'_> {
             },
         );
         let state = self.state.clone();
-        self.engine.register_fn(
-            "plot",
-            move |_: &mut Ctx, name: ImmutableString, value: Dynamic| plot(&state, &name, &value),
-        );
+        self.engine.register_fn("plot", move |_: &mut Ctx, name: ImmutableString, value: Dynamic| {
+            plot(&state, &name, &value)
+        });
         self.keep("plot", 2, |state, arguments| match arguments {
             [name, value] => {
                 let name = name.take().into_immutable_string().map_err(fault)?;

@@ -5,7 +5,8 @@
 //! Helpers are inlined, so each call has the types of its own arguments.
 
 use super::ir::{
-    Comparison, Edge, FloatOp, Function as Call, IntOp, Kind, Label, Local, Op, Operand, Program, Step, Values,
+    Comparison, Edge, FloatOp, Function as Call, IntOp, Kind, Label, Local, Op, Operand, Program, Step,
+    Values,
 };
 use super::runtime::{Takes, action, property};
 use super::syntax::{At, Case, Constant, Form, Functions, Loop, Node, Pattern, assigned};
@@ -136,9 +137,17 @@ enum Val {
     Series(u32),
     /// A float that may stand for a series: its number, −1 if for none. Whether it still has the series' current
     /// value is for whoever wants the series to find out.
-    Tagged { value: Operand, tag: Operand },
+    Tagged {
+        value: Operand,
+        tag: Operand,
+    },
     /// A whole number or a float.
-    Num { is_float: Operand, int: Operand, float: Operand, tag: Operand },
+    Num {
+        is_float: Operand,
+        int: Operand,
+        float: Operand,
+        tag: Operand,
+    },
     /// An indicator with several outputs, by its index among the declared names.
     Multi(usize),
     Ctx,
@@ -192,6 +201,9 @@ impl Class {
         }
     }
 }
+
+/// Steps of a way that may not be taken; its value and variables, if it does not end.
+type Branch = (Vec<Step>, Option<(Val, Vec<Val>)>);
 
 /// Why nothing comes after this.
 enum Stop {
@@ -299,24 +311,21 @@ impl Lowering<'_> {
     }
 
     /// Lowers something that may not be reached. `None` if no way leads out of it.
-    fn branch(
-        &mut self,
-        lower: impl FnOnce(&mut Self) -> Lowered,
-    ) -> Lowered<(Vec<Step>, Option<(Val, Vec<Val>)>)> {
+    fn branch(&mut self, lower: impl FnOnce(&mut Self) -> Lowered) -> Branch {
         let before = mem::take(&mut self.steps);
         let depth = self.env.len();
         let lowered = lower(self);
         self.env.truncate(depth);
         let mut steps = mem::replace(&mut self.steps, before);
         match lowered {
-            Ok(val) => Ok((steps, Some((val, self.vals())))),
-            Err(Stop::Ends) => Ok((steps, None)),
+            Ok(val) => (steps, Some((val, self.vals()))),
+            Err(Stop::Ends) => (steps, None),
             Err(Stop::Outside(outside)) => {
                 // What was lowered up to there may have left its traces: only that it gives up is kept.
                 steps.clear();
                 steps.push(Step::GiveUp(outside.at));
                 self.left.push(outside);
-                Ok((steps, None))
+                (steps, None)
             }
         }
     }
@@ -410,7 +419,8 @@ impl Lowering<'_> {
         let mut joined = Vec::new();
         let depth = ways.iter().map(|way| way.env.len()).min().unwrap_or(0);
         for index in 0..=depth {
-            let vals: Vec<&Val> = ways.iter().map(|way| way.env[..depth].get(index).unwrap_or(&way.val)).collect();
+            let vals: Vec<&Val> =
+                ways.iter().map(|way| way.env[..depth].get(index).unwrap_or(&way.val)).collect();
             let (val, sets) = self.merge(&vals);
             joined.push(val);
             for (way, set) in ways.iter().zip(sets) {
@@ -430,9 +440,9 @@ impl Lowering<'_> {
         other: impl FnOnce(&mut Self) -> Lowered,
     ) -> Lowered {
         let before = self.vals();
-        let (mut then, then_end) = self.branch(one)?;
+        let (mut then, then_end) = self.branch(one);
         self.restore(before.clone());
-        let (mut otherwise, other_end) = self.branch(other)?;
+        let (mut otherwise, other_end) = self.branch(other);
         self.restore(before);
         let ended = match (then_end, other_end) {
             (None, None) => Err(Stop::Ends),
@@ -657,7 +667,7 @@ impl Lowering<'_> {
             return Ok(Val::Bool(one));
         }
         let before = self.vals();
-        let (steps, end) = self.branch(|this| this.all(rest, and))?;
+        let (steps, end) = self.branch(|this| this.all(rest, and));
         if let Some((Val::Bool(two), env)) = &end
             && *env == before
             && steps.len() <= 12
@@ -671,7 +681,8 @@ impl Lowering<'_> {
         self.restore(before.clone());
         let skipped = (Vec::new(), Some((Val::Bool(Operand::Bool(!and)), before.clone())));
         let (looked, not) = ((steps, end), skipped);
-        let ((mut then, then_end), (mut otherwise, other_end)) = if and { (looked, not) } else { (not, looked) };
+        let ((mut then, then_end), (mut otherwise, other_end)) =
+            if and { (looked, not) } else { (not, looked) };
         let ended = match (then_end, other_end) {
             (Some((a, a_env)), Some((b, b_env))) => {
                 let mut joined = Vec::new();
@@ -720,7 +731,9 @@ impl Lowering<'_> {
                     ParameterKind::Int => self.int(Op::Parameter(number, Kind::Int), at),
                     ParameterKind::Float => self.float(Op::Parameter(number, Kind::Float), at),
                     ParameterKind::Bool => self.bool(Op::Parameter(number, Kind::Bool), at),
-                    ParameterKind::Text => Val::Text(self.set(Kind::Int, Op::Parameter(number, Kind::Int), at)),
+                    ParameterKind::Text => {
+                        Val::Text(self.set(Kind::Int, Op::Parameter(number, Kind::Int), at))
+                    }
                 })
             }
             Val::Multi(index) => {
@@ -1182,13 +1195,7 @@ impl Lowering<'_> {
         Some(self.set(Kind::Bool, op, at))
     }
 
-    fn assignment(
-        &mut self,
-        operator: Option<&'static str>,
-        target: &Node,
-        value: &Node,
-        at: At,
-    ) -> Lowered {
+    fn assignment(&mut self, operator: Option<&'static str>, target: &Node, value: &Node, at: At) -> Lowered {
         let new = self.node(value)?;
         match &target.form {
             Form::Variable(name) => {

@@ -60,10 +60,11 @@ impl Code {
         let target = module.target_config();
         Emitter::new(builder, program, pointer).finish(target);
         let mut define = |module: &mut JITModule| {
-            let id = module.declare_anonymous_function(&context.func.signature)?;
-            module.define_function(id, &mut context)?;
-            module.finalize_definitions()?;
-            Ok::<_, cranelift_module::ModuleError>(id)
+            let named = module.declare_anonymous_function(&context.func.signature);
+            let id = named.map_err(|error| failed(&error))?;
+            module.define_function(id, &mut context).map_err(|error| failed(&error))?;
+            module.finalize_definitions().map_err(|error| failed(&error))?;
+            Ok::<_, MachineError>(id)
         };
         match define(&mut module) {
             Ok(id) => {
@@ -75,7 +76,6 @@ impl Code {
                 Ok(Code { module: ManuallyDrop::new(module), entry })
             }
             Err(error) => {
-                let error = failed(&error);
                 // SAFETY: no function of the module was handed out.
                 unsafe { module.free_memory() };
                 Err(error)

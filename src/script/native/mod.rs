@@ -12,7 +12,7 @@ mod machine;
 mod runtime;
 pub mod syntax;
 
-pub use lower::Outside;
+pub(super) use lower::Outside;
 
 use super::state::{Entry, Phase, Series, Slot, State};
 use crate::engine::{Intents, Moment};
@@ -30,19 +30,22 @@ use syntax::{Constant, Functions};
 /// Shapes of a script whose code is kept.
 const SHAPES_MAX: usize = 16;
 
+/// What changes a program before it becomes code: to see whether a mistake in it would be found.
+pub type Planted = Rc<dyn Fn(&mut Program)>;
+
 /// The compiled tier of one script.
-pub struct Native {
+pub(super) struct Native {
     functions: Functions,
     constants: BTreeMap<String, Constant>,
     texts: Rc<RefCell<Texts>>,
     host: Host,
     known: Vec<(Shape, Rc<Compiled>)>,
     running: Option<Running>,
-    /// Changes a program before it becomes code: to see whether a mistake in it would be found.
-    planted: Option<Rc<dyn Fn(&mut Program)>>,
+    planted: Option<Planted>,
 }
 
-/// What became of a shape.
+/// What became of a shape. There are few, each behind a pointer.
+#[allow(clippy::large_enum_variant)]
 enum Compiled {
     Code { code: Code, program: Program, left: Vec<Outside> },
     Outside(Outside),
@@ -76,7 +79,7 @@ impl Native {
     }
 
     /// Mistakes on purpose.
-    pub fn plant(&mut self, planted: Rc<dyn Fn(&mut Program)>) {
+    pub fn plant(&mut self, planted: Planted) {
         self.planted = Some(planted);
         self.known.clear();
         self.running = None;

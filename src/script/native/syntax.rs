@@ -306,7 +306,8 @@ impl Reader {
             Stmt::Block(block) => return self.block(block),
             Stmt::FnCall(call, position) => return self.call(call, At::of(*position)),
             Stmt::If(flow, _) => {
-                let branches = (self.expression(&flow.expr), self.block(&flow.body), self.block(&flow.branch));
+                let branches =
+                    (self.expression(&flow.expr), self.block(&flow.body), self.block(&flow.branch));
                 Form::If(Box::new(branches))
             }
             Stmt::Switch(parts, _) => return self.switch(&parts.0, &parts.1, at),
@@ -405,10 +406,7 @@ impl Reader {
                         return outside("this call", At::of(position));
                     }
                     let arguments = call.args.iter().map(|it| self.expression(it)).collect();
-                    node(
-                        Form::Method(Box::new(whole), call.name.to_string(), arguments),
-                        At::of(position),
-                    )
+                    node(Form::Method(Box::new(whole), call.name.to_string(), arguments), At::of(position))
                 }
                 Link::Index(index) => {
                     let index = self.expression(index);
@@ -503,7 +501,8 @@ impl Reader {
         let mut ordered: Vec<Case> = Vec::new();
         for ranges in [false, true] {
             for (index, pair) in cases.expressions.iter().enumerate() {
-                let of = patterns.get(index).into_iter().flatten().filter(|(is_range, _)| *is_range == ranges);
+                let of =
+                    patterns.get(index).into_iter().flatten().filter(|(is_range, _)| *is_range == ranges);
                 let patterns: Vec<Pattern> = of.map(|(_, pattern)| pattern.clone()).collect();
                 if patterns.is_empty() {
                     continue;
