@@ -10,7 +10,7 @@ use std::fmt::{self, Display, Formatter, Write};
 use std::path::Path;
 
 /// Calls that may fail before a run is left: showing a failure takes longer than what fails.
-const FAULTS_MAX: usize = 6;
+const FAULTS_MAX: usize = 3;
 
 /// What one call came to.
 pub struct Call {
@@ -100,14 +100,14 @@ fn both(
     program: &Program,
     world: &World,
     one: &mut Script,
-    mut other: Option<&mut Script>,
+    other: Option<&mut Script>,
     compared: &mut Compared,
 ) -> Result<(), Failure> {
     one.set_tier(Tier::Interpreter).unwrap();
     let expected = calls(one, program, world)?;
     let whole_run = program.seed.is_multiple_of(10);
     let expected_run = whole_run.then(|| run(one, program, world)).transpose()?;
-    let script = other.as_deref_mut().unwrap_or(one);
+    let script = other.unwrap_or(one);
     script.set_tier(Tier::Auto).unwrap();
     compared.is_native = matches!(script.tier(), TierInUse::Native { .. });
     let found = calls(script, program, world)?;
@@ -158,7 +158,7 @@ fn put_in_force(script: &mut Script, values: &[(String, Value)]) -> Result<(), S
 fn calls(script: &mut Script, program: &Program, world: &World) -> Result<Vec<Call>, ScriptError> {
     let cache = world.of(program.seed);
     let mut calls = Vec::with_capacity(ROWS);
-    for (values, from) in program.values.iter().zip([0, ROWS * 3 / 4]) {
+    for (values, from) in program.values.iter().zip([0, ROWS * 4 / 5]) {
         put_in_force(script, values)?;
         let data = script.data(&Rules::default(), cache);
         let mut faults = 0;

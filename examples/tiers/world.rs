@@ -40,7 +40,7 @@ fn candles(set: u64) -> Candles {
         // A stretch in which nothing moves.
         let is_still = set % 5 == 2 && (30..60).contains(&row);
         let step = if is_still { 0.0 } else { noise * (random.f64() * 2.0 - 1.0) };
-        let gap = if gaps && row % 9 == 0 { 0.05 * (random.f64() - 0.5) } else { 0.0 };
+        let gap = if gaps && row.is_multiple_of(9) { 0.05 * (random.f64() - 0.5) } else { 0.0 };
         // A few prices that are far off.
         let far = if set % 7 == 3 && row == 70 { 1e6 } else { 1.0 };
         let open = before * (1.0 + gap);

@@ -351,7 +351,12 @@ impl<'a> Scanner<'a> {
     /// Takes a symbol; `true` if it was the brace that goes back into a template.
     fn symbol(&mut self) -> bool {
         let rest = self.rest();
-        let length = SYMBOLS.iter().find(|symbol| rest.starts_with(**symbol)).map_or(1, |s| s.len());
+        // Most are one character: a look at the second says so.
+        let second = rest.as_bytes().get(1);
+        let may_be_longer = second.is_some_and(|second| b"=<>*.?[:{&|".contains(second));
+        let longer =
+            may_be_longer.then(|| SYMBOLS.iter().find(|symbol| rest.starts_with(**symbol))).flatten();
+        let length = longer.map_or(1, |symbol| symbol.len());
         if rest.starts_with('{') || rest.starts_with("#{") {
             if let Some(depth) = self.interpolations.last_mut() {
                 *depth += 1;

@@ -293,7 +293,7 @@ impl Writer {
 
     fn write_on_candle(&mut self) -> String {
         (self.has_ctx, self.has_p, self.gives, self.indent) = (true, true, None, 1);
-        self.room = self.random.i32(4..26);
+        self.room = self.random.i32(4..20);
         let depth = self.random.u32(1..4);
         let mut text = "fn on_candle(ctx, p) {\n".to_owned();
         while self.room > 0 {

@@ -357,7 +357,9 @@ impl Writer {
         if self.chance(self.temper.ill)
             && let Some(text) = self.write(ILL, depth.min(1))
         {
-            return text;
+            // Its name alone would be refused at load where it is indexed.
+            let is_known = of == Type::Series && text.starts_with("ctx.m");
+            return if is_known { format!("(if (1 < 2) {{ {text} }} else {{ 0.0 }})") } else { text };
         }
         let (table, fallback) = match of {
             Type::Int => (INT, "1"),

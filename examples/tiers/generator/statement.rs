@@ -464,7 +464,7 @@ impl Writer {
         if self.loops >= 2 {
             return None;
         }
-        let most = if self.loops == 0 { 7 } else { 4 };
+        let most = if self.loops == 0 { 6 } else { 3 };
         let (from, to) = match self.random.u32(0..12) {
             0..8 => (self.random.i32(-1..2).to_string(), self.random.i32(0..most).to_string()),
             8..10 => ("0".to_owned(), format!("min({}, {most})", self.int(depth))),
@@ -498,7 +498,7 @@ impl Writer {
         if self.loops >= 2 {
             return None;
         }
-        let limit = self.random.i32(0..if self.loops == 0 { 7 } else { 4 });
+        let limit = self.random.i32(0..if self.loops == 0 { 6 } else { 3 });
         let counter = self.fresh("k");
         let first = self.line(&format!("let {counter} = 0;"));
         let mark = self.scope.len();

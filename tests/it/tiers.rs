@@ -1,0 +1,99 @@
+//! Random strategies do the same in both tiers: answers, wishes, slots and failures, to the last bit. The long run
+//! is `cargo run --release --example tiers`.
+
+#![allow(dead_code)]
+
+#[path = "../../examples/tiers/compare.rs"]
+mod compare;
+#[path = "../../examples/tiers/generator/mod.rs"]
+mod generator;
+#[path = "../../examples/tiers/shrink.rs"]
+mod shrink;
+#[path = "../../examples/tiers/tally.rs"]
+mod tally;
+#[path = "../../examples/tiers/world.rs"]
+mod world;
+
+use compare::{Failure, compare, compare_scripts};
+use generator::{Program, generate};
+use mista::script::Script;
+use std::path::Path;
+use std::time::Duration;
+use tally::Tally;
+use world::World;
+
+/// Programs of the short run.
+const PROGRAMS: u64 = 1_500;
+
+fn check(seeds: std::ops::Range<u64>) -> Tally {
+    let (mut tally, world) = (Tally::default(), World::new());
+    for seed in seeds {
+        let program = generate(seed);
+        match compare(&program, &world) {
+            Ok(compared) => tally.note(&program, &compared, Duration::ZERO),
+            Err(Failure::Refused(error)) => panic!("program {seed} was refused at load\n{error}"),
+            Err(Failure::Differs(difference)) => {
+                let (small, less) = shrink::shrink(&program, &world, *difference);
+                panic!("program {seed} differs, as does\n{}\nwith {:?}\n{less}", small.text, small.values)
+            }
+        }
+    }
+    tally
+}
+
+#[test]
+fn random_programs_do_the_same() {
+    let middle = PROGRAMS / 2;
+    let [a, b] = std::thread::scope(|scope| {
+        let big = || std::thread::Builder::new().stack_size(mista::script::STACK);
+        let parts = [0..middle, middle..PROGRAMS]
+            .map(|seeds| big().spawn_scoped(scope, move || check(seeds)).unwrap());
+        parts.map(|part| part.join().unwrap())
+    });
+    let mut all = a;
+    all.add(b);
+    assert_eq!(all.programs, PROGRAMS);
+    assert!(all.calls > 80_000, "{}", all.shown(Duration::ZERO));
+    // Most programs go well, and many do not.
+    let failing = all.faulty_programs as f64 / all.programs as f64;
+    assert!((0.1..0.5).contains(&failing), "{failing}: {}", all.shown(Duration::ZERO));
+    let never = all.never_written();
+    assert!(never.len() <= 3, "{never:?}");
+}
+
+/// What two texts that differ by a word do.
+fn told_apart(one: &str, other: &str) -> Result<(), String> {
+    let [mut a, mut b] = [one, other].map(|body| {
+        let text = format!("fn init(p) {{ #{{ n: 0, x: 0.0 }} }}\nfn on_candle(ctx, p) {{\n{body}\n}}\n");
+        Script::compile("two.rhai", &text, Path::new(".")).unwrap()
+    });
+    let program =
+        Program { seed: 10, text: String::new(), values: Default::default(), constructs: Default::default() };
+    match compare_scripts(&program, &World::new(), &mut a, &mut b) {
+        Ok(_) => Ok(()),
+        Err(Failure::Differs(difference)) => Err(difference.to_string()),
+        Err(Failure::Refused(error)) => panic!("{error}"),
+    }
+}
+
+#[test]
+fn what_differs_is_seen() {
+    let same = "ctx.n += 1; if ctx.index == 9 { throw \"nine\"; } ctx.log(ctx.n);";
+    assert_eq!(told_apart(same, same), Ok(()));
+    for (one, other) in [
+        ("ctx.x = 0.0;", "ctx.x = -0.0;"),
+        ("ctx.n += 1;", "ctx.n += 1 % 2; ctx.n += 1;"),
+        ("ctx.enter_long(\"a\");", "ctx.enter_long(\"b\");"),
+        ("ctx.stop_at(0.0);", "ctx.stop_at(-0.0);"),
+        ("ctx.size_units(1);", "ctx.size_quote(1);"),
+        ("ctx.plot(\"a\", 1);", "ctx.plot(\"b\", 1);"),
+        ("ctx.log(1);", "ctx.log(1.0);"),
+        ("throw 1;", " throw 1;"),
+        ("ctx.n += 1;", "ctx.n += 1; if ctx.index == 70 { throw 1; }"),
+        ("if ctx.index == 50 { ctx.exit(); }", ""),
+    ] {
+        let found = told_apart(one, other).unwrap_err();
+        assert!(found.contains("--- interpreter"), "{found}");
+    }
+    assert_eq!(told_apart("ctx.x = 0.0 / 0.0;", "ctx.x = -(0.0 / 0.0);"), Ok(()));
+}
