@@ -9,7 +9,7 @@ use crate::config::{ConfigError, Overrides};
 use crate::engine::{ColumnCache, Settings};
 use crate::job::{JobError, Market, Recipe, RecipeError, Setup};
 use crate::report::Metrics;
-use crate::script::{Parameters, Script, ScriptError};
+use crate::script::{Parameters, Script, ScriptError, Tier};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::sync::Arc;
@@ -104,6 +104,8 @@ pub struct Study {
     pub parameters: Parameters,
     pub kept: Kept,
     pub windows: Vec<Window>,
+    /// What executes the script.
+    pub tier: Tier,
     columns: Arc<ColumnCache>,
 }
 
@@ -139,7 +141,7 @@ impl Study {
             Some(walk) => windows(walk, setup.rows.clone()).map_err(StudyError::Plan)?,
             None => Vec::new(),
         };
-        Ok(Study { plan, setup, parameters, kept, windows, columns })
+        Ok(Study { plan, setup, parameters, kept, windows, tier: Tier::Auto, columns })
     }
 
     /// Backtests to be run: every combination on the whole range, then on each window's in-sample part.
@@ -185,7 +187,9 @@ impl<'a> Runner<'a> {
     /// Compiles the script, which must not have changed since the study began.
     pub fn new(study: &'a Study) -> Result<Runner<'a>, RecipeError> {
         let recipe = &study.plan.recipe;
-        Ok(Runner { study, script: recipe.script(&recipe.script)?, parameters: study.parameters.clone() })
+        let mut script = recipe.script(&recipe.script)?;
+        script.set_tier(study.tier).map_err(JobError::from)?;
+        Ok(Runner { study, script, parameters: study.parameters.clone() })
     }
 
     /// Runs a trial; an error is the script's, in one line.

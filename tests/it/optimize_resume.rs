@@ -18,8 +18,9 @@ const GRID: &str = "bollinger_reversion:
   constraints: [\"bb_period > 10\"]
 ";
 
+/// By the interpreter, so that there is time to stop it.
 const SEARCH: &str = "optimize bollinger_reversion.rhai --data BTCUSDT_1h.csv --grid grid.yaml \
-                      --start 2019-12-10 --save-details --threads 2";
+                      --start 2019-12-10 --save-details --threads 2 --tier interpreter";
 
 fn playground() -> Playground {
     Playground::bundled("bollinger_reversion", 20_000..20_700).with("grid.yaml", GRID)
