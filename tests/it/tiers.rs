@@ -56,7 +56,7 @@ fn random_programs_do_the_same() {
     assert!(all.calls > 80_000, "{}", all.shown(Duration::ZERO));
     // Most programs go well, and many do not.
     let failing = all.faulty_programs as f64 / all.programs as f64;
-    assert!((0.1..0.5).contains(&failing), "{failing}: {}", all.shown(Duration::ZERO));
+    assert!((0.07..0.5).contains(&failing), "{failing}: {}", all.shown(Duration::ZERO));
     let never = all.never_written();
     assert!(never.len() <= 3, "{never:?}");
 }

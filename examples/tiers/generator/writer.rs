@@ -118,8 +118,8 @@ impl Writer {
         let mut random = fastrand::Rng::with_seed(seed);
         let temper = match random.u32(0..10) {
             0..5 => Temper { ill: 0.0, extreme: 0.004, careless: 0.004 },
-            5..8 => Temper { ill: 0.002, extreme: 0.03, careless: 0.04 },
-            _ => Temper { ill: 0.01, extreme: 0.12, careless: 0.25 },
+            5..8 => Temper { ill: 0.005, extreme: 0.05, careless: 0.08 },
+            _ => Temper { ill: 0.03, extreme: 0.2, careless: 0.4 },
         };
         let is_outside = random.u32(0..40) == 0;
         let may_run_long = random.u32(0..150) == 0;
