@@ -407,11 +407,12 @@ fn study(
         return Err(usage(format!("{}: the grid of `{}` has {count}", raw.place, plan.recipe.strategy)));
     }
     let place = if plan.grid.constraints.is_empty() { &raw.place } else { &raw.constraints_place };
-    let study = Study::new(plan, Some(&shared)).map_err(|error| match error {
+    let mut study = Study::new(plan, Some(&shared)).map_err(|error| match error {
         StudyError::Grid(message) => usage(format!("{place}: {message}")),
         error => error.into(),
     })?;
-    Ok(Study { tier: arguments.job.tier, ..study })
+    study.tier = arguments.job.tier;
+    Ok(study)
 }
 
 impl From<StudyError> for Failure {

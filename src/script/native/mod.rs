@@ -229,11 +229,6 @@ impl Native {
         }
     }
 
-    /// Whether there is code.
-    pub fn has_code(&self) -> bool {
-        self.running.as_ref().is_some_and(|it| matches!(*it.compiled, Compiled::Code { .. }))
-    }
-
     /// Runs the code at a close; `false` if it gave up, and then nothing has happened.
     #[inline]
     pub fn on_candle(&mut self, moment: &Moment, intents: &mut Intents) -> bool {
