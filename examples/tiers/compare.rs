@@ -73,10 +73,21 @@ fn compiled(program: &Program) -> Result<Script, ScriptError> {
 /// Compares the tiers on a program. One script that changes its tier serves for both, and now and then two: a
 /// script takes longer to load than to run.
 pub fn compare(program: &Program, world: &World) -> Result<Compared, Failure> {
+    compare_changed(program, world, |_| {})
+}
+
+/// The same, after `change` did something to the scripts.
+pub fn compare_changed(
+    program: &Program,
+    world: &World,
+    change: impl Fn(&mut Script),
+) -> Result<Compared, Failure> {
     let mut one = compiled(program)?;
+    change(&mut one);
     let mut compared = Compared::default();
     if program.seed.is_multiple_of(8) {
         let mut other = compiled(program)?;
+        change(&mut other);
         both(program, world, &mut one, Some(&mut other), &mut compared)?;
     } else {
         both(program, world, &mut one, None, &mut compared)?;

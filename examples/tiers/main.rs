@@ -3,6 +3,7 @@
 //! ```text
 //! cargo run --release --example tiers -- --programs 1000000 --seed 1 --threads 2
 //! cargo run --release --example tiers -- --seed 17 --show             one program, its text and what came of it
+//! cargo run --release --example tiers -- --planted                    mistakes on purpose: at which program each is found
 //! ```
 //! Program *n* of a run is the one of seed `seed + n`. The first difference is shown with its seed, the program and a
 //! smaller one, and ends the run with exit code 1.
@@ -11,6 +12,8 @@
 
 mod compare;
 mod generator;
+#[cfg(feature = "native")]
+mod planted;
 mod shrink;
 mod tally;
 mod world;
@@ -29,10 +32,11 @@ struct Arguments {
     seed: u64,
     threads: usize,
     show: bool,
+    planted: bool,
 }
 
 fn arguments() -> Result<Arguments, String> {
-    let mut found = Arguments { programs: 10_000, seed: 1, threads: 1, show: false };
+    let mut found = Arguments { programs: 10_000, seed: 1, threads: 1, show: false, planted: false };
     let mut given = std::env::args().skip(1);
     while let Some(name) = given.next() {
         let mut number = || {
@@ -44,7 +48,11 @@ fn arguments() -> Result<Arguments, String> {
             "--seed" => found.seed = number()?,
             "--threads" => found.threads = number()?.max(1) as usize,
             "--show" => found.show = true,
-            _ => return Err(format!("unknown: {name}; takes --programs, --seed, --threads, --show")),
+            "--planted" => found.planted = true,
+            _ => {
+                let known = "--programs, --seed, --threads, --show, --planted";
+                return Err(format!("unknown: {name}; takes {known}"));
+            }
         }
     }
     Ok(found)
@@ -60,6 +68,9 @@ fn main() -> ExitCode {
     };
     if given.show {
         return show(given.seed);
+    }
+    if given.planted {
+        return planted(&given);
     }
     let begin = Instant::now();
     let (next, stop) = (AtomicU64::new(0), AtomicBool::new(false));
@@ -127,4 +138,30 @@ fn show(seed: u64) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Looks for each mistake in turn. Success is to find them all.
+#[cfg(feature = "native")]
+fn planted(given: &Arguments) -> ExitCode {
+    let world = World::new();
+    let mut missed = 0;
+    for mistake in planted::ALL {
+        let found =
+            (given.seed..given.seed + given.programs).find(|seed| planted::finds(mistake, *seed, &world));
+        match found {
+            Some(seed) => println!("{:<60} found at program {}", mistake.what, seed - given.seed + 1),
+            None => {
+                missed += 1;
+                println!("{:<60} NOT found in {} programs", mistake.what, given.programs);
+            }
+        }
+    }
+    println!("{} of {} found", planted::ALL.len() - missed, planted::ALL.len());
+    ExitCode::from(u8::from(missed > 0))
+}
+
+#[cfg(not(feature = "native"))]
+fn planted(_: &Arguments) -> ExitCode {
+    eprintln!("there is no compiled tier in this build");
+    ExitCode::from(2)
 }

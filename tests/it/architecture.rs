@@ -307,10 +307,7 @@ fn the_pure_zone_reaches_for_nothing_outside() {
         let mut named: Vec<(usize, String)> = Vec::new();
         for (number, line) in source.code.lines().enumerate() {
             named.extend(
-                IMPURE
-                    .iter()
-                    .filter(|word| names(line, word))
-                    .map(|word| (number + 1, (*word).to_owned())),
+                IMPURE.iter().filter(|word| names(line, word)).map(|word| (number + 1, (*word).to_owned())),
             );
         }
         // `use std::{fs, env};`

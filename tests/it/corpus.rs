@@ -33,7 +33,7 @@ struct Ran {
 fn run(name: &str, tier: Tier) -> Ran {
     let candles = candles(BTC_1H);
     let mut script = script(name);
-    script.set_tier(tier);
+    script.set_tier(tier).unwrap();
     let parameters = script.parameters();
     script.prepare(&parameters).unwrap();
     let settings = Settings {
