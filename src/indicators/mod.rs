@@ -9,8 +9,8 @@
 //! Four internal modules carry the arithmetic that many share: `total` (a sum that does not drift), `window` (the last
 //! n values and sums over them), `moments` (mean, variance, correlation), `extreme` (highest and lowest).
 //!
-//! Absent on purpose: SIMD and batch forms of the same formulas. They would be the second implementation. One sum leaves
-//! out operations whose result it knows ([`Indicator::update_all`]); a test compares the bits.
+//! Absent on purpose: SIMD and batch forms of the same formulas. They would be the second implementation. A sum
+//! and an extreme leave out steps whose result they know ([`Indicator::update_all`]); a test compares the bits.
 
 mod ad;
 mod adosc;
@@ -138,7 +138,7 @@ pub trait Indicator: Send {
     fn update(&mut self, input: Self::Input) -> Option<Self::Output>;
 
     /// Takes several inputs and writes the first field of each value; a slot without one stays as it is. The values
-    /// are those of [`update`](Indicator::update), to the last bit: an override leaves out what it knows to be zero.
+    /// are those of [`update`](Indicator::update), to the last bit: an override leaves out what it knows already.
     #[inline(always)]
     fn update_all(&mut self, inputs: &[Self::Input], values: &mut [f64]) {
         for (slot, &input) in values.iter_mut().zip(inputs) {

@@ -308,7 +308,7 @@ fn one_row_at_a_time_gives_the_same_bits_as_all_at_once() {
 }
 
 #[test]
-fn sums_are_the_same_bits_where_values_leap_or_stand_still() {
+fn sums_and_extremes_are_the_same_bits_where_values_leap_or_stand_still() {
     let mut candles = Walk::new(6, 30_000.0).candles(20_000);
     for row in 0..candles.len() {
         let factor = match row {
@@ -325,7 +325,7 @@ fn sums_are_the_same_bits_where_values_leap_or_stand_still() {
         }
     }
     for n in [2, 3, 10, 50, 300, 1_024, 1_500] {
-        for text in ["sma", "sum"] {
+        for text in ["sma", "sum", "highest", "lowest"] {
             let (spec, _) = parse(&format!("{text}(close, {n})"));
             let whole = bits(&columns(&spec, &candles, candles.len()));
             assert_eq!(whole, bits(&columns(&spec, &candles, 1)), "{text} of {n}");
