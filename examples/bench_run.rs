@@ -6,8 +6,10 @@
 //! ```
 //! NAME is one of the scripts in `strategies/`. PART is `script` (engine and interpreter), `native` (the same rules as a
 //! native strategy), `engine` (a strategy that asks for nothing), `floor` (a hand-written loop, no engine),
-//! `backtest` (indicator columns, script and metrics: what a user waits for once the candles are loaded) or
-//! `load` (the candle file). Without REPETITIONS the part runs for about a second of CPU time.
+//! `backtest` (indicator columns, script and metrics: what a user waits for once the candles are loaded), `columns`
+//! (the indicator columns alone), `whole` (columns and `native`), `metrics` (the figures of a `native` run), `grid` (W3:
+//! `native` W1 and its figures over 100 combinations with shared columns, per candle and combination) or `load` (the
+//! candle file). Without REPETITIONS the part runs for about a second of CPU time.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, dead_code)]
 
@@ -18,7 +20,9 @@ use common::{NativeW1, NativeW2, Nothing, Result, Workload};
 use mista::backtest::{Backtest, Outcome};
 use mista::data::{LoadOptions, load};
 use mista::engine::{ColumnCache, DataHandler, Settings, Strategy};
-use mista::model::Candles;
+use mista::indicators::{Given, Source, Spec, definition};
+use mista::model::{Candles, Price};
+use mista::optimize::overfitting::ReturnSums;
 use mista::report::Metrics;
 use std::hint::black_box;
 use std::io::Write;
@@ -53,6 +57,34 @@ fn run<S: Strategy>(strategy: &mut S, settings: &Settings, data: &DataHandler) -
     Backtest { settings, data, rows, detail: None }.run(strategy).unwrap_or_else(|fault| panic!("{fault}"))
 }
 
+fn native(workload: Workload, settings: &Settings, data: &DataHandler) -> Outcome {
+    match workload {
+        Workload::W1 => run(&mut NativeW1::new(), settings, data),
+        Workload::W2 => run(&mut NativeW2::new(), settings, data),
+    }
+}
+
+/// Fast 5..50 step 5 × slow 60..240 step 20; what a trial of a search keeps is computed of each.
+fn grid(settings: &Settings, candles: &Arc<Candles>) -> Result {
+    let cache = ColumnCache::new(candles.clone());
+    let average = |n: i64| {
+        let given = vec![Given::Source(Source::Price(Price::Close)), Given::Integer(n)];
+        Arc::new(Spec::new(definition("sma").unwrap(), given).unwrap())
+    };
+    let mut all = Result::default();
+    for fast in (5..=50).step_by(5) {
+        for slow in (60..=240).step_by(20) {
+            let data = DataHandler::new(&cache, &[average(fast), average(slow)], None);
+            let outcome = native(Workload::W1, settings, &data);
+            black_box(Metrics::of(&outcome, candles));
+            black_box(ReturnSums::of(outcome.initial_balance, &outcome.equity));
+            let one = result(&outcome);
+            all = Result { trades: all.trades + one.trades, equity: all.equity.max(one.equity) };
+        }
+    }
+    all
+}
+
 /// Repeats a part and returns its last result, the CPU seconds of one repetition, and how many there were.
 fn timed(repetitions: Option<usize>, mut part: impl FnMut() -> Result) -> (Result, f64, usize) {
     if repetitions.is_none() {
@@ -83,7 +115,7 @@ fn main() {
     }
     let [name, part, source, rest @ ..] = arguments.as_slice() else {
         eprintln!(
-            "bench_run W1|W2|NAME script|native|engine|floor|backtest|load FILE.csv|ROWS [REPETITIONS]"
+            "bench_run W1|W2|NAME script|native|engine|floor|backtest|columns|whole|metrics|grid|load FILE.csv|ROWS [REPETITIONS]"
         );
         std::process::exit(2);
     };
@@ -103,12 +135,28 @@ fn main() {
     let (done, cpu_s, repetitions) = match *part {
         "script" => timed(repetitions, || result(&run(&mut script, &settings, &data))),
         "native" => {
-            let (mut w1, mut w2) = (NativeW1::new(), NativeW2::new());
-            match workload.expect("native: W1 or W2") {
-                Workload::W1 => timed(repetitions, || result(&run(&mut w1, &settings, &data))),
-                Workload::W2 => timed(repetitions, || result(&run(&mut w2, &settings, &data))),
-            }
+            let workload = workload.expect("native: W1 or W2");
+            timed(repetitions, || result(&native(workload, &settings, &data)))
         }
+        "whole" => {
+            let workload = workload.expect("whole: W1 or W2");
+            timed(repetitions, || {
+                let data = script.data(&settings.rules, &ColumnCache::new(candles.clone()));
+                result(&native(workload, &settings, &data))
+            })
+        }
+        "columns" => timed(repetitions, || {
+            black_box(script.data(&settings.rules, &ColumnCache::new(candles.clone())));
+            Result::default()
+        }),
+        "metrics" => {
+            let outcome = native(workload.expect("metrics: W1 or W2"), &settings, &data);
+            timed(repetitions, || {
+                black_box(Metrics::of(black_box(&outcome), &candles));
+                result(&outcome)
+            })
+        }
+        "grid" => timed(repetitions, || grid(&settings, &candles)),
         "engine" => timed(repetitions, || result(&run(&mut Nothing, &settings, &data))),
         "floor" => {
             let workload = workload.expect("floor: W1 or W2");
@@ -126,7 +174,7 @@ fn main() {
         }),
         other => panic!("no part called {other}"),
     };
-    let rows = candles.len();
+    let rows = candles.len() * if *part == "grid" { 100 } else { 1 };
     println!(
         "{{\"name\":\"{name}\",\"part\":\"{part}\",\"candles\":{rows},\"repetitions\":{repetitions},\"cpu_s\":{cpu_s:.9},\
          \"ns_per_candle\":{:.3},\"candles_per_cpu_s\":{:.0},\"trades\":{},\"final_equity\":{}}}",

@@ -122,13 +122,23 @@ struct OutcomeRecorder {
     trace: Option<Trace>,
 }
 
-impl Recorder for OutcomeRecorder {
-    fn on_close(&mut self, _row: usize, equity: f64, position: Option<&Position>) {
-        self.outcome.equity.push(equity);
-        self.outcome.closes_in_position += u64::from(position.is_some());
+impl OutcomeRecorder {
+    #[inline(never)]
+    fn trace_close(&mut self, position: Option<&Position>) {
         if let Some(trace) = &mut self.trace {
             let stop = position.and_then(|position| position.protection.stop_price());
             trace.stops.push(stop.unwrap_or(f64::NAN));
+        }
+    }
+}
+
+impl Recorder for OutcomeRecorder {
+    #[inline(always)]
+    fn on_close(&mut self, _row: usize, equity: f64, position: Option<&Position>) {
+        self.outcome.equity.push(equity);
+        self.outcome.closes_in_position += u64::from(position.is_some());
+        if self.trace.is_some() {
+            self.trace_close(position);
         }
     }
 

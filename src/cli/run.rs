@@ -72,14 +72,16 @@ pub(super) fn once(
         let options = PageOptions { trades: arguments.trades.as_deref(), ..PageOptions::default() };
         files.push(("report", path, result.page(options).map_err(failed)?.into_bytes()));
     }
-    let json = result.json().map_err(failed)?;
+    let json = if arguments.json { Some(result.json().map_err(failed)?) } else { None };
+    // Trades that cannot be booked are no result, whether or not they are shown.
+    result.ledger().map_err(|error| failed(std::io::Error::other(error)))?;
     for (_, path, bytes) in &files {
         write(path, bytes)?;
     }
     let files: Vec<(&str, String)> =
         files.iter().map(|(what, path, _)| (*what, path.display().to_string())).collect();
 
-    if arguments.json {
+    if let Some(json) = json {
         print(&format!("{json:#}\n"))?;
     } else if !arguments.quiet {
         print_logs(&result);

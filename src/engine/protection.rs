@@ -94,6 +94,17 @@ pub fn met_at<P>(level: P, price: P, at_open: bool) -> P {
     if at_open { price } else { level }
 }
 
+/// The lower of two numbers, in one instruction.
+#[inline(always)]
+fn lower(a: f64, b: f64) -> f64 {
+    if b < a { b } else { a }
+}
+
+#[inline(always)]
+fn higher(a: f64, b: f64) -> f64 {
+    if b > a { b } else { a }
+}
+
 /// The live levels of a position.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(from = "ProtectionState", into = "ProtectionState")]
@@ -267,9 +278,29 @@ impl Protection {
         None
     }
 
+    /// Shows several prices at once, if their order cannot matter: when none of them reaches a level, nor moves one.
+    /// False, and nothing has happened, if it can.
+    #[inline(always)]
+    pub fn passes(&mut self, prices: [f64; 4]) -> bool {
+        let [a, b, c, d] = prices.map(|price| self.sign * price);
+        let (least, most) = (lower(lower(a, b), lower(c, d)), higher(higher(a, b), higher(c, d)));
+        let moves = self.trail_factor != 0.0 || self.break_even_at < f64::INFINITY;
+        if moves && most > self.peak {
+            return false;
+        }
+        let stop = if self.trail_factor == 0.0 { self.stop } else { self.stop.max(self.trailing_level()) };
+        // What is no number is left to the walk.
+        let inside = least > stop && most < self.target && a + b + c + d > f64::NEG_INFINITY;
+        if inside {
+            self.peak = higher(self.peak, most);
+        }
+        inside
+    }
+
     /// Raises the peak without comparing levels: all that has to be known while nothing is active.
+    #[inline(always)]
     pub fn raise_peak(&mut self, favourable: f64) {
-        self.peak = self.peak.max(self.sign * favourable);
+        self.peak = higher(self.peak, self.sign * favourable);
     }
 
     /// The price at which a stop stands now (fixed or trailing, the tighter), if there is one.

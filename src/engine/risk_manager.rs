@@ -174,6 +174,23 @@ impl RiskManager {
         self.halted
     }
 
+    /// Whether no filter and no limit is on and nobody has paused: then only a cool-down can stand in the way of an
+    /// entry, and closes need not be judged.
+    pub fn is_unguarded(&self) -> bool {
+        let filtered = self.rules.atr_filter.is_some() || self.rules.seasonality.is_some();
+        // What a limit did before it was taken away stays.
+        let tripped = self.halted || self.daily_loss || self.drawdown || self.streak_day.is_some();
+        !(filtered || self.limits_on || self.paused || tripped)
+    }
+
+    /// What stands in the way of an entry decided on `row` while nothing else can.
+    #[inline(always)]
+    pub fn cooling(&self, row: usize) -> Standing {
+        let mut standing = Standing::default();
+        standing.add(Veto::Cooldown, row < self.cooldown_until);
+        standing
+    }
+
     /// What stands in the way of an entry decided on `row`. `atr_pass` is only asked while that filter is on.
     pub fn standing(&self, row: usize, decision_time: i64, atr_pass: impl FnOnce() -> bool) -> Standing {
         let mut standing = Standing::default();
@@ -183,7 +200,7 @@ impl RiskManager {
         if let Some(hours) = self.rules.seasonality {
             standing.add(Veto::SeasonalityFilter, !hours.contains(hour_of(decision_time)));
         }
-        standing.add(Veto::Cooldown, row < self.cooldown_until);
+        standing.0 |= self.cooling(row).0;
         standing.add(Veto::Paused, self.paused);
         if self.limits_on {
             standing.add(Veto::MaxCumulativeLoss, self.halted);

@@ -51,6 +51,8 @@ pub struct Engine<S, R> {
     recorder: R,
     state: EngineState,
     intents: Intents,
+    /// Whether nothing but a cool-down can stand in the way of an entry: known between two settings.
+    unguarded: bool,
 }
 
 /// What lives from one event to the next. Plain data: an engine with the same settings, data and state goes on the
@@ -101,7 +103,8 @@ impl<S: Strategy, R: Recorder> Engine<S, R> {
     /// `first_row`: the first candle of the run; those before it only warm the indicators.
     pub fn new(settings: Settings, data: DataHandler, first_row: usize, strategy: S, recorder: R) -> Self {
         let state = EngineState::new(&settings, first_row);
-        Engine { settings, data, strategy, recorder, state, intents: Intents::default() }
+        let unguarded = state.risk.is_unguarded();
+        Engine { settings, data, strategy, recorder, state, intents: Intents::default(), unguarded }
     }
 
     pub fn state(&self) -> &EngineState {
@@ -111,6 +114,7 @@ impl<S: Strategy, R: Recorder> Engine<S, R> {
     /// Goes on from `state`.
     pub fn restore(&mut self, state: EngineState) {
         self.state = state;
+        self.unguarded = self.state.risk.is_unguarded();
     }
 
     pub fn settings(&self) -> &Settings {
@@ -123,11 +127,13 @@ impl<S: Strategy, R: Recorder> Engine<S, R> {
         self.state.risk.set(&settings.rules, &settings.limits);
         self.state.executor.set(&settings);
         self.settings = settings;
+        self.unguarded = self.state.risk.is_unguarded();
     }
 
     /// No entries from now on, or entries again.
     pub fn set_paused(&mut self, paused: bool) {
         self.state.risk.set_paused(paused);
+        self.unguarded = self.state.risk.is_unguarded();
     }
 
     pub fn data(&self) -> &DataHandler {
@@ -214,12 +220,15 @@ impl<S: Strategy, R: Recorder> Engine<S, R> {
                 Ok(None)
             }
             Event::Closed { row, last } => {
-                let equity = self.mark(row);
-                self.ask(row, equity, last).map(|()| None)
+                let candles = self.data.candles();
+                let (close, close_time) = (candles.close[row], candles.close_time[row]);
+                self.on_close(row, close, close_time, last).map(|_| None)
             }
             Event::Asked { row } => {
-                let equity = self.state.position.equity(self.data.candles().close[row]);
-                self.ask(row, equity, false).map(|()| None)
+                let candles = self.data.candles();
+                let (close, close_time) = (candles.close[row], candles.close_time[row]);
+                let equity = self.state.position.equity(close);
+                self.ask(row, equity, close_time, false).map(|_| None)
             }
             Event::Unanswered { row } => {
                 self.intents.clear();
@@ -356,27 +365,38 @@ impl<S: Strategy, R: Recorder> Engine<S, R> {
         Ok(())
     }
 
-    /// Marks the equity at a close, and judges the limits.
+    /// [`Event::Closed`], of a candle whose close is known to be these. Whether anything may be due at the next open.
     #[inline(always)]
-    fn mark(&mut self, row: usize) -> f64 {
-        let candles = self.data.candles();
-        let equity = self.state.position.equity(candles.close[row]);
-        self.state.risk.on_close(equity, candles.close_time[row]);
+    fn on_close(
+        &mut self,
+        row: usize,
+        close: f64,
+        close_time: i64,
+        last: bool,
+    ) -> Result<bool, StrategyFault> {
+        let equity = self.state.position.equity(close);
+        if !self.unguarded {
+            self.state.risk.on_close(equity, close_time);
+        }
         self.recorder.on_close(row, equity, self.state.position.position());
-        equity
+        self.ask(row, equity, close_time, last)
     }
 
+    /// Asks the strategy and judges what it wants. Whether anything may be due at the next open.
     #[inline(always)]
-    fn ask(&mut self, row: usize, equity: f64, last: bool) -> Result<(), StrategyFault> {
+    fn ask(&mut self, row: usize, equity: f64, close_time: i64, last: bool) -> Result<bool, StrategyFault> {
         if row < self.data.first_warm() {
-            return Ok(());
+            return Ok(false);
         }
         if !self.state.decided_before {
             self.state.decided_before = true;
             self.recorder.on_first_decision(row);
         }
-        let decision_time = self.data.candles().close_time[row] + 1;
-        self.state.standing = self.state.risk.standing(row, decision_time, || self.data.atr_pass(row));
+        self.state.standing = if self.unguarded {
+            self.state.risk.cooling(row)
+        } else {
+            self.state.risk.standing(row, close_time + 1, || self.data.atr_pass(row))
+        };
         let moment = Moment {
             row,
             index: row - self.state.first_row,
@@ -391,13 +411,15 @@ impl<S: Strategy, R: Recorder> Engine<S, R> {
         if self.intents.touched {
             self.recorder.on_asked(row, &self.intents);
             self.recorder.on_notes(row, &mut self.intents.logs, &self.intents.plots);
+        } else if self.settings.rules.max_holding_candles == 0 && !self.state.risk.is_halted() {
+            // An untouched candle asks for nothing; then only a rule of ours may close the position.
+            return Ok(false);
         }
-        // An untouched candle asks for nothing; then only a rule of ours may close the position.
-        let may_close = self.settings.rules.max_holding_candles > 0 || self.state.risk.is_halted();
-        if !last && (self.intents.touched || (may_close && self.state.position.position().is_some())) {
-            self.decide(row);
+        if last || (!self.intents.touched && self.state.position.position().is_none()) {
+            return Ok(false);
         }
-        Ok(())
+        self.decide(row);
+        Ok(true)
     }
 
     /// Filters and risk on what the script asked; what stands becomes due at the next open.
@@ -422,11 +444,10 @@ impl<S: Strategy, R: Recorder> Engine<S, R> {
                 self.recorder.on_refusal(row, direction, Refusal::ShortNotAllowed);
             } else {
                 let reason = if held.is_some() { EntryReason::Reverse } else { EntryReason::Signal };
-                let note = wish.note.clone();
                 let request = EntryRequest { direction, size, levels, reason, note: wish.note };
                 match self.state.risk.check(request, self.state.standing) {
                     Ok(approved) => {
-                        reverse_note = held.map(|_| note);
+                        reverse_note = held.map(|_| approved.get().note.clone());
                         self.state.executor.queue_entry(approved);
                     }
                     Err(veto) => self.recorder.on_veto(row, direction, veto),
@@ -447,7 +468,7 @@ impl<S: Strategy, R: Recorder> Engine<S, R> {
         reverse_note: Option<Arc<str>>,
     ) {
         let Some((_, candles_held)) = held else { return };
-        let silent = || Arc::from("");
+        let silent = Arc::<str>::default;
         let limit = self.settings.rules.max_holding_candles as usize;
         let exit = if self.state.risk.is_halted() {
             Some((ExitReason::MaxLoss, silent()))
@@ -477,17 +498,23 @@ pub fn run<S: Strategy, V: Venue, R: Recorder>(
     recorder: &mut R,
 ) -> Result<(), StrategyFault> {
     let candles = data.candles().clone();
+    let (close, close_time) = (candles.close.as_slice(), candles.close_time.as_slice());
     let mut engine = Engine::new(settings.clone(), data.clone(), rows.start, strategy, recorder);
+    let mut pending = engine.has_pending();
     for row in rows.clone() {
-        if engine.has_pending() {
+        if pending {
             drive(&mut engine, venue, row, Event::Opened { row, price: candles.open[row] })?;
+            pending = engine.has_pending();
         }
         if let Some((direction, protection)) = engine.protection_mut()
             && let Some((hit, ambiguous)) = venue.walk(row, direction, protection)
         {
             drive(&mut engine, venue, row, Event::Reached { row, hit, ambiguous })?;
+            pending = engine.has_pending();
         }
-        engine.on_event(Event::Closed { row, last: row + 1 == rows.end })?;
+        if engine.on_close(row, close[row], close_time[row], row + 1 == rows.end)? {
+            pending = engine.has_pending();
+        }
         engine.recorder.on_decided(row, &engine.state);
     }
     if engine.position().position().is_some() {

@@ -78,6 +78,38 @@ impl<T: Ranked> Extreme<T> {
     }
 }
 
+impl Extreme<f64> {
+    /// [`update`](Extreme::update) with `sign` times each of the values, and `sign` times what it gives.
+    #[inline(always)]
+    pub fn update_all(&mut self, mut values: &[f64], mut out: &mut [f64], sign: f64) {
+        while !values.is_empty() {
+            // As many as the block in hand takes without being complete, then the one that completes it.
+            let count = values.len().min(self.slots.len() - 1 - self.next);
+            let (now, later) = values.split_at(count);
+            let (now_out, later_out) = std::mem::take(&mut out).split_at_mut(count);
+            let ahead = &self.slots[self.next + 1..self.next + 1 + count];
+            let mut prefix = self.prefix;
+            for ((value, slot), ahead) in now.iter().zip(now_out).zip(ahead) {
+                prefix = greater(prefix, sign * value);
+                if self.warm {
+                    *slot = sign * greater(prefix, *ahead);
+                }
+            }
+            for (slot, value) in self.slots[self.next..self.next + count].iter_mut().zip(now) {
+                *slot = sign * value;
+            }
+            (self.prefix, self.next) = (prefix, self.next + count);
+            (values, out) = (later, later_out);
+            if let ([value, later @ ..], [slot, later_out @ ..]) = (values, std::mem::take(&mut out)) {
+                if let Some(greatest) = self.update(sign * value) {
+                    *slot = sign * greatest;
+                }
+                (values, out) = (later, later_out);
+            }
+        }
+    }
+}
+
 /// Highest and lowest of the last `n` candles.
 #[derive(Debug, Clone)]
 pub(super) struct Range {

@@ -28,4 +28,9 @@ impl Indicator for Highest {
     fn update(&mut self, value: f64) -> Option<f64> {
         self.extreme.update(value)
     }
+
+    #[inline(always)]
+    fn update_all(&mut self, inputs: &[f64], values: &mut [f64]) {
+        self.extreme.update_all(inputs, values, 1.0);
+    }
 }

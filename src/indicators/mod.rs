@@ -9,7 +9,8 @@
 //! Four internal modules carry the arithmetic that many share: `total` (a sum that does not drift), `window` (the last
 //! n values and sums over them), `moments` (mean, variance, correlation), `extreme` (highest and lowest).
 //!
-//! Absent on purpose: SIMD and batch forms of the same formulas. They would be the second implementation.
+//! Absent on purpose: SIMD and batch forms of the same formulas. They would be the second implementation. A sum
+//! and an extreme leave out steps whose result they know ([`Indicator::update_all`]); a test compares the bits.
 
 mod ad;
 mod adosc;
@@ -135,6 +136,17 @@ pub trait Indicator: Send {
 
     /// Takes the next input and gives the value for it: `None` until the first field is warm.
     fn update(&mut self, input: Self::Input) -> Option<Self::Output>;
+
+    /// Takes several inputs and writes the first field of each value; a slot without one stays as it is. The values
+    /// are those of [`update`](Indicator::update), to the last bit: an override leaves out what it knows already.
+    #[inline(always)]
+    fn update_all(&mut self, inputs: &[Self::Input], values: &mut [f64]) {
+        for (slot, &input) in values.iter_mut().zip(inputs) {
+            if let Some(value) = self.update(input) {
+                *slot = value.field(0);
+            }
+        }
+    }
 }
 
 /// The values an indicator gives for one candle, in the order of [`Definition::fields`].
@@ -193,6 +205,34 @@ impl<I> OnCandle<I> {
 /// its state in registers: twice as fast over a long column.
 struct Seat<I>(Option<I>);
 
+/// Rows in a piece of a column that stays in the cache between being cleared and being filled.
+const PIECE: usize = 1024;
+
+impl<I: Indicator<Input = f64>> Seat<I> {
+    /// As [`Seat::run`], over one source and for one field.
+    fn run_source(&mut self, inputs: &[f64], out: &mut Vec<f64>) {
+        let Some(mut indicator) = self.0.take() else { return };
+        out.reserve(inputs.len());
+        for inputs in inputs.chunks(PIECE) {
+            let from = out.len();
+            out.resize(from + inputs.len(), f64::NAN);
+            let values = &mut out[from..];
+            if !inputs.iter().fold(false, |any, value| any | value.is_nan()) {
+                indicator.update_all(inputs, values);
+                continue;
+            }
+            for (slot, &input) in values.iter_mut().zip(inputs) {
+                if !input.is_nan()
+                    && let Some(value) = indicator.update(input)
+                {
+                    *slot = value.field(0);
+                }
+            }
+        }
+        self.0 = Some(indicator);
+    }
+}
+
 impl<I: Indicator> Seat<I> {
     /// Feeds the inputs and appends a row of values for each, NaN where a field or the whole input is not there.
     fn run(&mut self, mut inputs: impl ExactSizeIterator<Item = Option<I::Input>>, out: &mut [Vec<f64>]) {
@@ -201,8 +241,7 @@ impl<I: Indicator> Seat<I> {
             column.reserve(inputs.len());
         }
         while inputs.len() > 0 {
-            // In pieces that stay in the cache between being cleared and being filled.
-            let rows = inputs.len().min(1024);
+            let rows = inputs.len().min(PIECE);
             let mut columns: [&mut [f64]; FIELDS_MAX] = std::array::from_fn(|_| &mut [][..]);
             for (column, out) in columns.iter_mut().zip(out.iter_mut()) {
                 let from = out.len();
@@ -234,8 +273,12 @@ impl<I: Indicator> Seat<I> {
 
 impl<I: Indicator<Input = f64>> Stream for OnSource<I> {
     fn extend(&mut self, _: &Candles, sources: &[&[f64]], rows: Range<usize>, out: &mut [Vec<f64>]) {
+        let inputs = &sources[0][rows];
+        if let [out] = out {
+            return self.0.run_source(inputs, out);
+        }
         let warm = |&value: &f64| if value.is_nan() { None } else { Some(value) };
-        self.0.run(sources[0][rows].iter().map(warm), out);
+        self.0.run(inputs.iter().map(warm), out);
     }
 }
 

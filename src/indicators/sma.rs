@@ -29,4 +29,10 @@ impl Indicator for Sma {
     fn update(&mut self, value: f64) -> Option<f64> {
         self.sum.update(value).map(|sum| sum / self.n)
     }
+
+    #[inline(always)]
+    fn update_all(&mut self, inputs: &[f64], values: &mut [f64]) {
+        let n = self.n;
+        self.sum.update_all(inputs, values, |sum| sum / n);
+    }
 }

@@ -28,4 +28,9 @@ impl Indicator for Sum {
     fn update(&mut self, value: f64) -> Option<f64> {
         self.sum.update(value)
     }
+
+    #[inline(always)]
+    fn update_all(&mut self, inputs: &[f64], values: &mut [f64]) {
+        self.sum.update_all(inputs, values, |sum| sum);
+    }
 }

@@ -296,12 +296,39 @@ fn without_any_movement_or_volume_there_are_still_numbers() {
 
 #[test]
 fn one_row_at_a_time_gives_the_same_bits_as_all_at_once() {
-    let candles = Walk::new(2, 30_000.0).candles(700);
+    // Long enough for several pieces of a column.
+    let candles = Walk::new(2, 30_000.0).candles(2_500);
     for (text, _) in expressions() {
         let (spec, _) = parse(text);
         let whole = bits(&columns(&spec, &candles, candles.len()));
         for step in [1, 7, 64] {
             assert_eq!(whole, bits(&columns(&spec, &candles, step)), "{text} by {step}");
+        }
+    }
+}
+
+#[test]
+fn sums_and_extremes_are_the_same_bits_where_values_leap_or_stand_still() {
+    let mut candles = Walk::new(6, 30_000.0).candles(20_000);
+    for row in 0..candles.len() {
+        let factor = match row {
+            5_000..5_010 => 1e6,
+            7_000..7_500 => 1e-9,
+            9_000..9_002 => 0.0,
+            11_000..13_000 => -1.0,
+            14_000..17_000 => 1.9 - row as f64 % 2.0,
+            _ => 1.0,
+        };
+        candles.close[row] *= factor;
+        if (3_000..3_200).contains(&row) || (18_000..18_400).contains(&row) {
+            candles.close[row] = 30_000.1;
+        }
+    }
+    for n in [2, 3, 10, 50, 300, 1_024, 1_500] {
+        for text in ["sma", "sum", "highest", "lowest"] {
+            let (spec, _) = parse(&format!("{text}(close, {n})"));
+            let whole = bits(&columns(&spec, &candles, candles.len()));
+            assert_eq!(whole, bits(&columns(&spec, &candles, 1)), "{text} of {n}");
         }
     }
 }

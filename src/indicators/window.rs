@@ -31,6 +31,28 @@ impl Window {
         old
     }
 
+    /// Stores values one after the other, and writes what `of` makes of each and of the one it displaces.
+    #[inline(always)]
+    fn push_all(&mut self, mut values: &[f64], mut out: &mut [f64], mut of: impl FnMut(f64, f64) -> f64) {
+        while !values.is_empty() {
+            // Up to where the ring closes: no step has to look for its end.
+            let count = values.len().min(self.slots.len() - self.next);
+            let (now, later) = values.split_at(count);
+            let (now_out, later_out) = std::mem::take(&mut out).split_at_mut(count);
+            let slots = &mut self.slots[self.next..self.next + count];
+            for ((slot, &value), out) in slots.iter_mut().zip(now).zip(now_out) {
+                let old = std::mem::replace(slot, value);
+                *out = of(value, old);
+            }
+            self.next += count;
+            if self.next == self.slots.len() {
+                self.next = 0;
+                self.full = true;
+            }
+            (values, out) = (later, later_out);
+        }
+    }
+
     #[inline(always)]
     pub fn is_full(&self) -> bool {
         self.full
@@ -44,7 +66,7 @@ impl Window {
 
 /// Counts how many of the latest values are equal, to know a window without movement for certain: sums over it
 /// tell only up to rounding.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct FlatRun {
     n: usize,
     last: f64,
@@ -88,6 +110,61 @@ impl RollingSum {
         }
         if self.window.is_full() { Some(self.total.value()) } else { None }
     }
+
+    /// [`update`](RollingSum::update) with each of the values, and what `of` makes of each sum: the same to the last bit.
+    #[inline(always)]
+    pub fn update_all(&mut self, values: &[f64], out: &mut [f64], of: impl Fn(f64) -> f64) {
+        if self.are_near(values) {
+            return self.update_near(values, out, of);
+        }
+        for (slot, &value) in out.iter_mut().zip(values) {
+            if let Some(sum) = self.update(value) {
+                *slot = of(sum);
+            }
+        }
+    }
+
+    /// [`update_all`](RollingSum::update_all) where all values are near each other.
+    #[inline(always)]
+    fn update_near(&mut self, values: &[f64], out: &mut [f64], of: impl Fn(f64) -> f64) {
+        // In local variables, so that they stay in registers.
+        let (mut total, mut flat) = (self.total, self.flat);
+        self.window.push_all(values, out, |value, old| {
+            total.replace_near(value, old);
+            if flat.update(value) {
+                total = Total::of(self.n * value);
+            }
+            of(total.value())
+        });
+        (self.total, self.flat) = (total, flat);
+    }
+
+    /// Whether each of the values and all of the window are within a factor of 2 of each other, as prices are. Then
+    /// their differences are exact (Sterbenz) and none is larger than the sum of two of them.
+    fn are_near(&self, values: &[f64]) -> bool {
+        let slots = self.window.values();
+        if !self.window.is_full() || slots.len() < 2 || slots.len() > values.len() {
+            return false;
+        }
+        let (least, most) = range(values);
+        let (least_before, most_before) = range(slots);
+        let (least, most) = (least.min(least_before), most.max(most_before));
+        least > 0.0 && most <= 2.0 * least && self.total.is_within(least)
+    }
+}
+
+/// The least and the greatest of values, several at a time.
+fn range(values: &[f64]) -> (f64, f64) {
+    const LANES: usize = 8;
+    let (mut least, mut most) = ([f64::INFINITY; LANES], [f64::NEG_INFINITY; LANES]);
+    let mut see = |lane: usize, value: f64| {
+        least[lane] = if value < least[lane] { value } else { least[lane] };
+        most[lane] = if value > most[lane] { value } else { most[lane] };
+    };
+    let (lanes, rest) = values.as_chunks::<LANES>();
+    lanes.iter().for_each(|values| (0..LANES).for_each(|lane| see(lane, values[lane])));
+    rest.iter().for_each(|&value| see(0, value));
+    (least.into_iter().fold(f64::INFINITY, f64::min), most.into_iter().fold(f64::NEG_INFINITY, f64::max))
 }
 
 /// Plain and linearly weighted sums of the last `n` values, without drift.

@@ -10,6 +10,7 @@ use crate::report::{Ledger, LedgerError, Metrics, csv, warnings};
 use crate::script::{Parameter, TierInUse};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
+use std::cell::OnceCell;
 use std::io;
 use std::path::Path;
 
@@ -21,6 +22,16 @@ pub struct RunResult<'a> {
     pub metrics: Metrics,
     /// What a reader must know to judge the figures.
     pub notes: Vec<String>,
+    digests: OnceCell<Digests>,
+}
+
+/// By which a result is told from another.
+#[derive(Clone)]
+struct Digests {
+    /// Of the equity curve as a file.
+    equity: String,
+    /// Of each trade.
+    trades: String,
 }
 
 /// What a page shows besides the run itself.
@@ -46,7 +57,7 @@ impl<'a> RunResult<'a> {
     fn new(job: &'a Job, outcome: Outcome, trace: Trace) -> RunResult<'a> {
         let metrics = Metrics::of(&outcome, job.candles());
         let notes = notes(job, &outcome, &metrics);
-        RunResult { job, outcome, trace, metrics, notes }
+        RunResult { job, outcome, trace, metrics, notes, digests: OnceCell::new() }
     }
 
     pub fn recipe(&self) -> Recipe {
@@ -66,11 +77,29 @@ impl<'a> RunResult<'a> {
     }
 
     pub fn equity_csv(&self) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.write_equity(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn write_equity(&self, out: impl io::Write) -> io::Result<()> {
         let times = &self.job.candles().close_time[self.job.setup.rows.clone()];
         let points = times.iter().zip(&self.outcome.equity);
-        let mut bytes = Vec::new();
-        csv::write_equity(&mut bytes, points.map(|(&time, &equity)| EquityPoint { time, equity }))?;
-        Ok(bytes)
+        csv::write_equity(out, points.map(|(&time, &equity)| EquityPoint { time, equity }))
+    }
+
+    /// Computed once: the page holds what `--json` prints.
+    fn digests(&self) -> io::Result<Digests> {
+        if let Some(digests) = self.digests.get() {
+            return Ok(digests.clone());
+        }
+        // Hashed as it is written: the file of a long run is larger than the run.
+        let mut hashing = io::BufWriter::with_capacity(HASHED_BYTES, Hashing(Sha256::new()));
+        self.write_equity(&mut hashing)?;
+        let Hashing(equity) = hashing.into_inner().map_err(io::IntoInnerError::into_error)?;
+        let digests =
+            Digests { equity: hex(&equity.finalize()), trades: digest_of_rows(&self.trades_csv()?) };
+        Ok(self.digests.get_or_init(|| digests).clone())
     }
 
     /// Metrics first, in the order of their table; then what is needed to run it again and to see whether the
@@ -84,9 +113,10 @@ impl<'a> RunResult<'a> {
         }
         object.insert("tier".into(), json!(self.job.script.tier().name()));
         object.insert("warnings".into(), json!(self.notes));
-        object.insert("equity_sha256".into(), json!(sha256(&self.equity_csv()?)));
+        let digests = self.digests()?;
+        object.insert("equity_sha256".into(), json!(digests.equity));
         // Last: it is long.
-        object.insert("trades_digest".into(), json!(digest_of_rows(&self.trades_csv()?)));
+        object.insert("trades_digest".into(), json!(digests.trades));
         Ok(Value::Object(object))
     }
 
@@ -180,7 +210,27 @@ impl super::Setup {
 
 /// Of `bytes`, in lower-case hex.
 pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(bytes))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+const HASHED_BYTES: usize = 64 * 1024;
+
+/// Keeps nothing of what is written but its hash.
+struct Hashing(Sha256);
+
+impl io::Write for Hashing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Hex digits by which a trade is told from another.

@@ -59,6 +59,10 @@ impl ReturnSums {
         let mut sums = |equity: &[f64]| {
             let [mut sum, mut squares] = [0.0; 2];
             for &after in equity {
+                if after == before {
+                    // Without a position: nothing to add.
+                    continue;
+                }
                 let r = return_of(before, after);
                 sum += r;
                 squares += r * r;

@@ -66,8 +66,13 @@ pub fn write_equity(
     points: impl IntoIterator<Item = EquityPoint>,
 ) -> io::Result<()> {
     writeln!(out, "time,equity")?;
-    for point in points {
-        writeln!(out, "{},{}", point.time, plain_f64(point.equity))?;
+    // Without a position the equity stands still: its text is there already.
+    let (mut before, mut text) = (f64::NAN, String::new());
+    for EquityPoint { time, equity } in points {
+        if equity != before {
+            (before, text) = (equity, plain_f64(equity));
+        }
+        writeln!(out, "{time},{text}")?;
     }
     out.flush()
 }

@@ -112,9 +112,13 @@ impl Metrics {
         let first_open_time = candles.open_time.get(range.start).copied().unwrap_or_default();
         let mut drawdown = Drawdown::new(initial, first_open_time);
         let mut days = Days::new(initial);
-        for (&equity, &time) in outcome.equity.iter().zip(close_times) {
-            drawdown.see(equity, time);
-            days.see(equity, time);
+        // A block at a time: hardly any has a new peak or the end of a day in it, and what is asked of the others is
+        // their extremes.
+        let rows = outcome.equity.len().min(close_times.len());
+        let blocks = outcome.equity[..rows].chunks(BLOCK).zip(close_times[..rows].chunks(BLOCK));
+        for (equity, times) in blocks {
+            drawdown.see(equity, times);
+            days.see(equity, times);
         }
         let drawdown = drawdown.finish();
         let days = days.finish();
@@ -210,6 +214,27 @@ impl Moments {
     }
 }
 
+/// Closes that are looked at together.
+const BLOCK: usize = 64;
+
+/// The lowest and the highest of `values`, several at a time; those that are no numbers do not count.
+fn extremes(values: &[f64]) -> (f64, f64) {
+    const LANES: usize = 8;
+    let lower = |a: f64, b: f64| if b < a { b } else { a };
+    let higher = |a: f64, b: f64| if b > a { b } else { a };
+    let (mut least, mut most) = ([f64::INFINITY; LANES], [f64::NEG_INFINITY; LANES]);
+    let (lanes, rest) = values.as_chunks::<LANES>();
+    for values in lanes {
+        for lane in 0..LANES {
+            least[lane] = lower(least[lane], values[lane]);
+            most[lane] = higher(most[lane], values[lane]);
+        }
+    }
+    let least = rest.iter().copied().chain(least).fold(f64::INFINITY, lower);
+    let most = rest.iter().copied().chain(most).fold(f64::NEG_INFINITY, higher);
+    (least, most)
+}
+
 /// The fall from the equity peak, as it is walked.
 struct Drawdown {
     peak: f64,
@@ -230,7 +255,18 @@ impl Drawdown {
         Drawdown { peak, peak_time, trough, below_time, fraction: 0.0, quote: 0.0, ms: 0 }
     }
 
-    fn see(&mut self, equity: f64, time: i64) {
+    fn see(&mut self, equity: &[f64], times: &[i64]) {
+        let (least, most) = extremes(equity);
+        if most > self.peak {
+            equity.iter().zip(times).for_each(|(&equity, &time)| self.see_one(equity, time));
+        } else if least < self.peak {
+            self.trough = self.trough.min(least);
+            let last_below = equity.iter().rposition(|equity| *equity < self.peak);
+            self.below_time = last_below.map_or(self.below_time, |index| times[index]);
+        }
+    }
+
+    fn see_one(&mut self, equity: f64, time: i64) {
         if equity > self.peak {
             self.settle();
             (self.peak, self.peak_time) = (equity, time);
@@ -297,12 +333,18 @@ impl Days {
         }
     }
 
-    fn see(&mut self, equity: f64, time: i64) {
-        // Almost every candle is in the day of the one before: one comparison, no division.
-        if time >= self.end {
-            self.turn(time);
+    fn see(&mut self, equity: &[f64], times: &[i64]) {
+        let latest = times.iter().copied().fold(i64::MIN, i64::max);
+        if latest < self.end {
+            self.equity = equity.last().copied().unwrap_or(self.equity);
+            return;
         }
-        self.equity = equity;
+        for (&equity, &time) in equity.iter().zip(times) {
+            if time >= self.end {
+                self.turn(time);
+            }
+            self.equity = equity;
+        }
     }
 
     fn turn(&mut self, time: i64) {

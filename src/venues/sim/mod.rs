@@ -76,6 +76,30 @@ impl<'a> SimulatedVenue<'a> {
         (from < to).then_some((detail, from..to))
     }
 
+    #[inline(never)]
+    fn walk_candle(
+        &self,
+        row: usize,
+        direction: Direction,
+        protection: &mut Protection,
+    ) -> Option<(Hit, bool)> {
+        if !protection.is_active() {
+            // The favourable extreme is the best price of a candle, whatever the path.
+            let mut seen =
+                |candles: &Candles, row| protection.raise_peak(favourable(candles, row, direction));
+            match self.finer(row) {
+                Some((detail, rows)) => rows.for_each(|row| seen(detail, row)),
+                None => seen(self.candles, row),
+            }
+            return None;
+        }
+        let mut other = *protection;
+        let hit = self.walk_in(row, direction, Extremes::AdverseFirst, protection)?;
+        let otherwise = self.walk_in(row, direction, Extremes::FavourableFirst, &mut other);
+        let same = |other: Hit| (other.reason, other.price) == (hit.reason, hit.price);
+        Some((hit, !otherwise.is_some_and(same)))
+    }
+
     fn walk_in(
         &self,
         row: usize,
@@ -96,6 +120,15 @@ impl<'a> SimulatedVenue<'a> {
     }
 }
 
+/// The extreme of a candle that is good for a position.
+#[inline(always)]
+fn favourable(candles: &Candles, row: usize, direction: Direction) -> f64 {
+    match direction {
+        Direction::Long => candles.high[row],
+        Direction::Short => candles.low[row],
+    }
+}
+
 impl Venue for SimulatedVenue<'_> {
     fn execute(&mut self, order: &Order, time: i64) -> Fill {
         let price = if order.slips { self.slipped(order.price, order.side) } else { order.price };
@@ -112,23 +145,19 @@ impl Venue for SimulatedVenue<'_> {
         }
     }
 
+    #[inline(always)]
     fn walk(&mut self, row: usize, direction: Direction, protection: &mut Protection) -> Option<(Hit, bool)> {
-        if !protection.is_active() {
-            // The favourable extreme is the best price of a candle, whatever the path.
-            let mut seen = |candles: &Candles, row: usize| {
-                let [_, _, favourable, _] = prices(candles, row, direction, Extremes::AdverseFirst);
-                protection.raise_peak(favourable);
-            };
-            match self.finer(row) {
-                Some((detail, rows)) => rows.for_each(|row| seen(detail, row)),
-                None => seen(self.candles, row),
+        // Most candles reach nothing: no path has to be walked to know it.
+        if self.detail.is_none() {
+            if !protection.is_active() {
+                protection.raise_peak(favourable(self.candles, row, direction));
+                return None;
             }
-            return None;
+            let Candles { open, high, low, close, .. } = self.candles;
+            if protection.passes([open[row], high[row], low[row], close[row]]) {
+                return None;
+            }
         }
-        let mut other = *protection;
-        let hit = self.walk_in(row, direction, Extremes::AdverseFirst, protection)?;
-        let otherwise = self.walk_in(row, direction, Extremes::FavourableFirst, &mut other);
-        let same = |other: Hit| (other.reason, other.price) == (hit.reason, hit.price);
-        Some((hit, !otherwise.is_some_and(same)))
+        self.walk_candle(row, direction, protection)
     }
 }
