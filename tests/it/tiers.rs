@@ -97,3 +97,49 @@ fn what_differs_is_seen() {
     }
     assert_eq!(told_apart("ctx.x = 0.0 / 0.0;", "ctx.x = -(0.0 / 0.0);"), Ok(()));
 }
+
+/// The memory of code is written or executed, never both, and given back.
+#[cfg(all(feature = "native", target_os = "linux"))]
+#[test]
+fn code_cannot_be_written_and_is_given_back() {
+    use mista::script::{Tier, TierInUse};
+    // Other tests compile at the same time: only what is written and executed at once is a fault for certain.
+    let maps = || std::fs::read_to_string("/proc/self/maps").unwrap();
+    let executable = || maps().lines().filter(|line| line.contains("r-xp") && line.ends_with(" 0 ")).count();
+    let before = executable();
+    for number in 0..300 {
+        let text = format!("fn on_candle(ctx, p) {{ if ctx.close > {number}.0 {{ ctx.enter_long(); }} }}");
+        let mut script = Script::compile("one.rhai", &text, Path::new(".")).unwrap();
+        script.set_tier(Tier::Native).unwrap();
+        assert_eq!(script.tier(), TierInUse::Native { left: Vec::new() });
+        assert!(!maps().contains("rwx"), "{}", maps());
+    }
+    assert!(executable() < before + 100, "{before} to {}", executable());
+}
+
+/// What is not compiled is named with its place, as a whole or where it stands in a branch.
+#[cfg(feature = "native")]
+#[test]
+fn what_is_left_to_the_interpreter_is_said() {
+    let said = |body: &str| {
+        let text = format!(
+            "fn init(p) {{ #{{ n: 0, fast: sma(close, 3) }} }}\nfn on_candle(ctx, p) {{\n{body}\n}}\n"
+        );
+        Script::compile("one.rhai", &text, Path::new(".")).unwrap().tier().to_string()
+    };
+    for (body, expected) in [
+        ("ctx.n += 1;", "native"),
+        ("let all = [1, 2]; ctx.n += all[0];", "interpreter (an array, at 3:11)"),
+        ("if ctx.is_flat { ctx.log(\"n is \" + ctx.n); }", "native (but for building a text, at 3:33)"),
+        ("try { ctx.n += 1; } catch { ctx.exit(); }", "interpreter (try and catch, at 3:1)"),
+        ("let x = 0; if ctx.is_flat { x = \"a\"; } ctx.log(x);", "interpreter (this argument, at 3:43)"),
+        ("for x in [1, 2] { ctx.n += x; }", "interpreter (a loop over something else than a range, at 3:10)"),
+        ("let x = 0; for i in 0..3 { x += ctx.fast[i]; } ctx.plot(\"x\", x);", "native"),
+        (
+            "switch ctx.fast { 1.0 => ctx.exit(), _ => () }",
+            "interpreter (a `switch` on something else than a whole number or a text, at 3:1)",
+        ),
+    ] {
+        assert_eq!(said(body), expected, "{body}");
+    }
+}
