@@ -313,6 +313,10 @@ impl Script {
     /// of `on_candle`.
     pub fn set_tier(&mut self, tier: Tier) -> Result<(), ScriptError> {
         self.tier = tier;
+        #[cfg(feature = "native")]
+        if let Some(native) = &mut self.native {
+            native.forget();
+        }
         if tier != Tier::Native {
             return Ok(());
         }

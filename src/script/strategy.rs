@@ -9,27 +9,38 @@ use crate::model::{Fill, Trade, iso};
 use rhai::Dynamic;
 
 impl Script {
-    /// Lets machine code decide; `false` if there is none or it gave up, and then nothing has happened. `other` data
-    /// are bound than at the last call.
-    #[cfg(feature = "native")]
-    #[inline]
-    fn on_candle_native(&mut self, other: bool, moment: &Moment<'_>, intents: &mut Intents) -> bool {
-        if !self.wants_native() {
-            return false;
+    /// Makes `data` the one that reads go to; whether it was another one.
+    fn bind(&mut self, data: &DataHandler) -> bool {
+        let other = self.state.bind(data);
+        #[cfg(feature = "native")]
+        if other && let Some(native) = &mut self.native {
+            native.release();
         }
-        match &mut self.native {
-            Some(native) if native.is_ready() && !other => native.on_candle(moment, intents),
-            _ => {
-                let native = self.native_ready();
-                native.bind();
-                native.on_candle(moment, intents)
-            }
-        }
+        other
     }
 
-    #[cfg(not(feature = "native"))]
-    fn on_candle_native(&mut self, _: bool, _: &Moment<'_>, _: &mut Intents) -> bool {
-        false
+    /// A candle that machine code did not decide, or for the first time.
+    #[cold]
+    #[inline(never)]
+    fn on_candle_slowly(
+        &mut self,
+        data: &DataHandler,
+        moment: &Moment<'_>,
+        intents: &mut Intents,
+    ) -> Result<(), StrategyFault> {
+        let other = self.bind(data);
+        #[cfg(feature = "native")]
+        if self.wants_native() && (other || self.native.as_ref().is_none_or(|native| !native.is_ready())) {
+            let native = self.native_ready();
+            native.bind(data);
+            if native.on_candle(moment, intents) {
+                return Ok(());
+            }
+        }
+        #[cfg(not(feature = "native"))]
+        let _ = other;
+        self.state.now.set(Now::new(moment));
+        self.transact(Handler::OnCandle, [], intents)
     }
 
     /// Runs a handler as a transaction: what it asked for and wrote into its slots counts only if it
@@ -104,18 +115,21 @@ impl SmallSlots {
 }
 
 impl Strategy for Script {
+    #[inline]
     fn on_candle(
         &mut self,
         data: &DataHandler,
         moment: &Moment<'_>,
         intents: &mut Intents,
     ) -> Result<(), StrategyFault> {
-        let other = self.state.bind(data);
-        if self.on_candle_native(other, moment, intents) {
+        #[cfg(feature = "native")]
+        if let Some(native) = &mut self.native
+            && native.is_bound(data)
+            && native.on_candle(moment, intents)
+        {
             return Ok(());
         }
-        self.state.now.set(Now::new(moment));
-        self.transact(Handler::OnCandle, [], intents)
+        self.on_candle_slowly(data, moment, intents)
     }
 
     fn on_fill(
@@ -128,7 +142,7 @@ impl Strategy for Script {
         if !self.interpreter.has(Handler::OnFill) {
             return Ok(());
         }
-        self.state.bind(data);
+        self.bind(data);
         self.state.now.set(Now::new(moment));
         let arguments = [Dynamic::from(Ctx), Dynamic::from(P), Dynamic::from(FillView(*fill))];
         self.transact(Handler::OnFill, arguments, intents)
@@ -144,7 +158,7 @@ impl Strategy for Script {
         if !self.interpreter.has(Handler::OnExit) {
             return Ok(());
         }
-        self.state.bind(data);
+        self.bind(data);
         self.state.now.set(Now::new(moment));
         let arguments = [Dynamic::from(Ctx), Dynamic::from(P), Dynamic::from(TradeView(trade.clone()))];
         self.transact(Handler::OnExit, arguments, intents)

@@ -15,7 +15,7 @@ pub mod syntax;
 pub(super) use lower::Outside;
 
 use super::state::{Entry, Phase, Series, Slot, State};
-use crate::engine::{Intents, Moment};
+use crate::engine::{DataHandler, Intents, Moment};
 use crate::model::{Direction, Price};
 use ir::{Program, Values};
 use lower::{Declared, FUEL, Input, ParameterKind, Shape, SlotKind, Texts};
@@ -25,6 +25,7 @@ use runtime::{Frame, Host};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 use syntax::{Constant, Functions};
 
 /// Shapes of a script whose code is kept.
@@ -41,6 +42,8 @@ pub(super) struct Native {
     host: Host,
     known: Vec<(Shape, Rc<Compiled>)>,
     running: Option<Running>,
+    /// Where the candles are that the code is bound to, 0 if there are none, and how many columns.
+    bound: (usize, usize),
     planted: Option<Planted>,
 }
 
@@ -74,6 +77,7 @@ impl Native {
             texts,
             known: Vec::new(),
             running: None,
+            bound: (0, 0),
             planted: None,
         }
     }
@@ -82,16 +86,18 @@ impl Native {
     pub fn plant(&mut self, planted: Planted) {
         self.planted = Some(planted);
         self.known.clear();
-        self.running = None;
+        self.forget();
     }
 
     /// Forgets the parameters and data.
     pub fn forget(&mut self) {
         self.running = None;
+        self.bound = (0, 0);
     }
 
     /// Forgets the data.
     pub fn release(&mut self) {
+        self.bound = (0, 0);
         if let Some(running) = &mut self.running {
             running.rows.clear();
             running.length = 0;
@@ -193,10 +199,17 @@ impl Native {
         }
     }
 
-    /// Finds the series in the data that the state is bound to.
-    pub fn bind(&mut self) {
+    /// Whether it is bound to these data. The state holds on to what it is bound to, so no others are where they were.
+    #[inline(always)]
+    pub fn is_bound(&self, data: &DataHandler) -> bool {
+        self.bound == (Arc::as_ptr(data.candles()) as usize, data.columns().len())
+    }
+
+    /// Finds the series in the data, which the state is bound to.
+    pub fn bind(&mut self, data: &DataHandler) {
         let Some(running) = &mut self.running else { return };
         let Compiled::Code { program, .. } = &*running.compiled else { return };
+        self.bound = (Arc::as_ptr(data.candles()) as usize, data.columns().len());
         let state = &self.host.state;
         let (entries, data) = (state.entries.borrow(), state.data.borrow());
         running.sources = program.series.iter().map(|values| source(values, &entries)).collect();
