@@ -130,9 +130,12 @@ fn what_is_left_to_the_interpreter_is_said() {
     for (body, expected) in [
         ("ctx.n += 1;", "native"),
         ("let all = [1, 2]; ctx.n += all[0];", "interpreter (an array, at 3:11)"),
-        ("if ctx.is_flat { ctx.log(\"n is \" + ctx.n); }", "native (but for building a text, at 3:33)"),
+        ("if ctx.is_flat { ctx.log(\"n is \" + ctx.n); }", "native (but for building a text, at 3:34)"),
         ("try { ctx.n += 1; } catch { ctx.exit(); }", "interpreter (try and catch, at 3:1)"),
-        ("let x = 0; if ctx.is_flat { x = \"a\"; } ctx.log(x);", "interpreter (this argument, at 3:43)"),
+        (
+            "let x = 0; if ctx.is_flat { x = \"a\"; } ctx.log(x);",
+            "interpreter (a value of several types, at 3:44)",
+        ),
         ("for x in [1, 2] { ctx.n += x; }", "interpreter (a loop over something else than a range, at 3:10)"),
         ("let x = 0; for i in 0..3 { x += ctx.fast[i]; } ctx.plot(\"x\", x);", "native"),
         (

@@ -889,7 +889,8 @@ impl Lowering<'_> {
                 (Val::Bool(value), _) => (Call::ActBool, *value),
                 (Val::Float(value) | Val::Tagged { value, .. }, _) => (Call::ActFloat, *value),
                 (Val::Series(series), _) => (Call::ActFloat, this.ago(*series, 0, at)),
-                _ => return this.outside("this argument", at),
+                (Val::Mixed, _) => return this.outside("a value of several types", at),
+                _ => return this.outside("an argument of this kind", at),
             };
             this.steps.push(Step::Do(Op::Call(call, vec![number, value]), at));
             Ok(Val::Unit)
