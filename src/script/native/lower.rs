@@ -440,10 +440,16 @@ impl Lowering<'_> {
         other: impl FnOnce(&mut Self) -> Lowered,
     ) -> Lowered {
         let before = self.vals();
-        let (mut then, then_end) = self.branch(one);
+        let one = self.branch(one);
         self.restore(before.clone());
-        let (mut otherwise, other_end) = self.branch(other);
+        let other = self.branch(other);
         self.restore(before);
+        self.either(condition, one, other)
+    }
+
+    /// Goes one of two ways, and on from where they meet.
+    fn either(&mut self, condition: Operand, one: Branch, other: Branch) -> Lowered {
+        let ((mut then, then_end), (mut otherwise, other_end)) = (one, other);
         let ended = match (then_end, other_end) {
             (None, None) => Err(Stop::Ends),
             (Some((val, env)), None) | (None, Some((val, env))) => {
@@ -679,32 +685,9 @@ impl Lowering<'_> {
             return Ok(self.bool(both, first.at));
         }
         self.restore(before.clone());
-        let skipped = (Vec::new(), Some((Val::Bool(Operand::Bool(!and)), before.clone())));
-        let (looked, not) = ((steps, end), skipped);
-        let ((mut then, then_end), (mut otherwise, other_end)) =
-            if and { (looked, not) } else { (not, looked) };
-        let ended = match (then_end, other_end) {
-            (Some((a, a_env)), Some((b, b_env))) => {
-                let mut joined = Vec::new();
-                for (x, y) in a_env.iter().chain([&a]).zip(b_env.iter().chain([&b])) {
-                    let (val, sets) = self.merge(&[x, y]);
-                    joined.push(val);
-                    for (steps, set) in [&mut then, &mut otherwise].into_iter().zip(sets) {
-                        steps.extend(set);
-                    }
-                }
-                let val = joined.pop().unwrap_or(Val::Unit);
-                self.restore(joined);
-                Ok(val)
-            }
-            (Some((val, env)), None) | (None, Some((val, env))) => {
-                self.restore(env);
-                Ok(val)
-            }
-            (None, None) => Err(Stop::Ends),
-        };
-        self.steps.push(Step::If(one, then, otherwise));
-        ended
+        let skipped = (Vec::new(), Some((Val::Bool(Operand::Bool(!and)), before)));
+        let looked = (steps, end);
+        if and { self.either(one, looked, skipped) } else { self.either(one, skipped, looked) }
     }
 
     /// Arguments in the order in which the interpreter looks at them.
