@@ -33,6 +33,7 @@ impl<'a> Source<'a> {
         Source { text, tokens: Scanner::new(text).run() }
     }
 
+    #[cfg(feature = "native")]
     pub fn tokens(&self) -> &[Token] {
         &self.tokens
     }

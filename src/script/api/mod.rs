@@ -85,6 +85,7 @@ pub(super) type Act = Rc<dyn Fn(&State, &mut [Dynamic]) -> Answer<()>>;
 
 /// What reads a property of `ctx`.
 #[derive(Clone)]
+#[cfg_attr(not(feature = "native"), allow(dead_code))]
 pub(super) enum Reader {
     Float(Rc<dyn Fn(&State) -> f64>),
     Int(Rc<dyn Fn(&State) -> i64>),
