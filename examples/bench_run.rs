@@ -4,7 +4,7 @@
 //! bench_run candles ROWS FILE.csv [GAP_BPS]       write synthetic candles
 //! bench_run W1|W2|NAME PART FILE.csv|ROWS [REPETITIONS]
 //! ```
-//! NAME is one of the scripts in `strategies/`. PART is `script` (engine and interpreter), `native` (the same rules as a
+//! NAME is one of the scripts in `strategies/`. PART is `script` (engine and script, compiled where it can be), `native` (the same rules as a
 //! native strategy), `engine` (a strategy that asks for nothing), `floor` (a hand-written loop, no engine),
 //! `backtest` (indicator columns, script and metrics: what a user waits for once the candles are loaded), `columns`
 //! (the indicator columns alone), `whole` (columns and `native`), `metrics` (the figures of a `native` run), `grid` (W3:
