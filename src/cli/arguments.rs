@@ -38,7 +38,7 @@ pub struct JobArguments {
     #[arg(long, value_name = "DATE", value_parser = parse_date)]
     pub end: Option<i64>,
     /// What executes the script: machine code where it can be compiled, machine code or an error, or the interpreter
-    #[arg(long, value_name = "auto|native|interpreter", default_value = "auto", hide_default_value = false)]
+    #[arg(long, value_name = "auto|native|interpreter", default_value = "auto")]
     pub tier: Tier,
     /// Parameter values, a `name: value` line each
     #[arg(long, value_name = "FILE.yaml")]

@@ -593,11 +593,8 @@ impl Lowering<'_> {
             Form::For { name, counter, from, to, inclusive, body } => {
                 let (from, to) = (self.node(from)?, self.node(to)?);
                 let (Val::Int(from), Val::Int(to)) = (&from, &to) else {
-                    if from == Val::Mixed || to == Val::Mixed || from.class() == Class::Num {
-                        return self.outside("a range of what may be no whole number", at);
-                    }
                     return match (&from, &to) {
-                        (Val::Num { .. }, _) | (_, Val::Num { .. }) => {
+                        (Val::Mixed | Val::Num { .. }, _) | (_, Val::Mixed | Val::Num { .. }) => {
                             self.outside("a range of what may be no whole number", at)
                         }
                         // A range of floats is something else, and nothing goes through it.
@@ -823,12 +820,10 @@ impl Lowering<'_> {
     }
 
     fn method(&mut self, base: &Node, name: &str, arguments: &[Node], at: At) -> Lowered {
-        if matches!(&base.form, Form::Variable(_)) || !arguments.is_empty() {
-            let mut names = Vec::new();
-            arguments.iter().for_each(|node| assigned(node, &mut names));
-            if !names.is_empty() {
-                return self.outside("an argument that assigns", at);
-            }
+        let mut names = Vec::new();
+        arguments.iter().for_each(|node| assigned(node, &mut names));
+        if !names.is_empty() {
+            return self.outside("an argument that assigns", at);
         }
         let vals: Vec<Val> = arguments.iter().map(|node| self.node(node)).collect::<Lowered<_>>()?;
         let base = self.node(base)?;
@@ -907,12 +902,11 @@ impl Lowering<'_> {
         self.calls.push(frame);
         let before = mem::take(&mut self.steps);
         let lowered = self.node(body);
-        let steps = mem::replace(&mut self.steps, before);
+        let mut steps = mem::replace(&mut self.steps, before);
         self.loops = loops;
         let frame = self.calls.pop();
         self.env = env;
         let mut ways = frame.map(|frame| frame.returns).unwrap_or_default();
-        let mut steps = steps;
         match lowered {
             Ok(val) if ways.is_empty() => {
                 self.steps.extend(steps);

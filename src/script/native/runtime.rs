@@ -43,7 +43,7 @@ pub const ACTIONS: [(&str, usize, Takes); 17] = [
 ];
 
 /// The properties of `ctx` that are read by a call.
-pub const PROPERTIES: [(&str, Kind); 17] = [
+pub const PROPERTIES: [(&str, Kind); 16] = [
     ("time", Kind::Int),
     ("hour", Kind::Int),
     ("weekday", Kind::Int),
@@ -60,7 +60,6 @@ pub const PROPERTIES: [(&str, Kind); 17] = [
     ("filters_pass", Kind::Bool),
     ("atr_filter_pass", Kind::Bool),
     ("hours_pass", Kind::Bool),
-    ("allow_short", Kind::Bool),
 ];
 
 /// Number of an action, and what it takes.
