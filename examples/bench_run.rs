@@ -8,7 +8,7 @@
 //! native strategy), `engine` (a strategy that asks for nothing), `floor` (a hand-written loop, no engine),
 //! `backtest` (indicator columns, script and metrics: what a user waits for once the candles are loaded), `columns`
 //! (the indicator columns alone), `whole` (columns and `native`), `metrics` (the figures of a `native` run), `grid` (W3:
-//! `native` W1 and its figures over 100 combinations with shared columns, per candle and combination) or `load` (the
+//! the script and its figures over 100 combinations with shared columns, per candle and combination) or `load` (the
 //! candle file). Without REPETITIONS the part runs for about a second of CPU time.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, dead_code)]
@@ -20,10 +20,10 @@ use common::{NativeW1, NativeW2, Nothing, Result, Workload};
 use mista::backtest::{Backtest, Outcome};
 use mista::data::{LoadOptions, load};
 use mista::engine::{ColumnCache, DataHandler, Settings, Strategy};
-use mista::indicators::{Given, Source, Spec, definition};
-use mista::model::{Candles, Price};
+use mista::model::Candles;
 use mista::optimize::overfitting::ReturnSums;
 use mista::report::Metrics;
+use mista::script::{Script, Value, Written};
 use std::hint::black_box;
 use std::io::Write;
 use std::path::Path;
@@ -65,17 +65,17 @@ fn native(workload: Workload, settings: &Settings, data: &DataHandler) -> Outcom
 }
 
 /// Fast 5..50 step 5 × slow 60..240 step 20; what a trial of a search keeps is computed of each.
-fn grid(settings: &Settings, candles: &Arc<Candles>) -> Result {
+fn grid(script: &mut Script, settings: &Settings, candles: &Arc<Candles>) -> Result {
     let cache = ColumnCache::new(candles.clone());
-    let average = |n: i64| {
-        let given = vec![Given::Source(Source::Price(Price::Close)), Given::Integer(n)];
-        Arc::new(Spec::new(definition("sma").unwrap(), given).unwrap())
-    };
     let mut all = Result::default();
     for fast in (5..=50).step_by(5) {
         for slow in (60..=240).step_by(20) {
-            let data = DataHandler::new(&cache, &[average(fast), average(slow)], None);
-            let outcome = native(Workload::W1, settings, &data);
+            let mut parameters = script.parameters();
+            for (name, value) in [("fast_period", fast), ("slow_period", slow)] {
+                parameters.set(name, &Written::Value(Value::Int(value))).unwrap();
+            }
+            script.prepare(&parameters).unwrap();
+            let outcome = run(script, settings, &script.data(&settings.rules, &cache));
             black_box(Metrics::of(&outcome, candles));
             black_box(ReturnSums::of(outcome.initial_balance, &outcome.equity));
             let one = result(&outcome);
@@ -156,7 +156,7 @@ fn main() {
                 result(&outcome)
             })
         }
-        "grid" => timed(repetitions, || grid(&settings, &candles)),
+        "grid" => timed(repetitions, || grid(&mut script, &settings, &candles)),
         "engine" => timed(repetitions, || result(&run(&mut Nothing, &settings, &data))),
         "floor" => {
             let workload = workload.expect("floor: W1 or W2");

@@ -1,6 +1,6 @@
 //! A backtest: candles, settings and a strategy in; trades, equity curve and counts out.
 
-use crate::engine::{Counts, DataHandler, Position, Recorder, Settings, Strategy, StrategyFault, run};
+use crate::engine::{Counts, DataHandler, Position, Quiet, Recorder, Settings, Strategy, StrategyFault, run};
 use crate::model::{Candles, Direction, Refusal, Trade, Veto};
 use crate::venues::sim::SimulatedVenue;
 use std::ops::Range;
@@ -139,6 +139,27 @@ impl Recorder for OutcomeRecorder {
         self.outcome.closes_in_position += u64::from(position.is_some());
         if self.trace.is_some() {
             self.trace_close(position);
+        }
+    }
+
+    fn skims(&self) -> bool {
+        true
+    }
+
+    fn on_quiet(&mut self, quiet: Quiet<'_>) {
+        let Quiet { closes, position, cash, holding } = quiet;
+        let equity = &mut self.outcome.equity;
+        if holding == 0.0 {
+            equity.resize(equity.len() + closes.len(), cash);
+        } else {
+            equity.extend(closes.iter().map(|close| cash + holding * close));
+        }
+        if position.is_some() {
+            self.outcome.closes_in_position += closes.len() as u64;
+        }
+        if let Some(trace) = &mut self.trace {
+            let stop = position.and_then(|position| position.protection.stop_price());
+            trace.stops.resize(trace.stops.len() + closes.len(), stop.unwrap_or(f64::NAN));
         }
     }
 

@@ -19,6 +19,10 @@ pub struct Call {
     intents: Intents,
     plots: Vec<(String, f64)>,
     slots: Vec<Slot>,
+    /// The script passed over it when it was asked for quiet closes.
+    is_quiet: bool,
+    /// It passed over it, and then something happened.
+    is_overlooked: bool,
 }
 
 /// What a comparison covered.
@@ -30,6 +34,8 @@ pub struct Compared {
     pub is_native: bool,
     pub whole_runs: u64,
     pub trades: u64,
+    /// Calls that were passed over, rightly.
+    pub quiet: u64,
     /// Fields of the wishes that were used.
     pub asked: Vec<&'static str>,
 }
@@ -136,6 +142,7 @@ fn both(
         return Err(Failure::Differs(Box::new(Difference { row: None, sides })));
     }
     compared.calls = expected.len() as u64;
+    compared.quiet = found.iter().filter(|call| call.is_quiet).count() as u64;
     for call in &expected {
         compared.faults.extend(call.result.as_ref().err().map(|fault| fault.line.clone()));
         note_asked(&call.intents, &mut compared.asked);
@@ -186,14 +193,22 @@ fn calls(script: &mut Script, program: &Program, world: &World) -> Result<Vec<Ca
 }
 
 fn call(script: &mut Script, data: &mista::engine::DataHandler, told: &Told) -> Call {
-    let mut intents = Intents::default();
-    let result = script.on_candle(data, &told.moment(), &mut intents);
+    let (mut intents, moment) = (Intents::default(), told.moment());
+    let held = moment.position.map(|position| position.direction);
+    let is_quiet = script.quiet(data, held, moment.allow_short, told.row..told.row + 1) > 0;
+    let before = if is_quiet { values(script) } else { Vec::new() };
+    let result = script.on_candle(data, &moment, &mut intents);
     // Which number a name has depends on what ran before; what is drawn does not.
     let names = if intents.plots.is_empty() { Vec::new() } else { script.plot_names() };
     let name = |plot: usize| names.get(plot).cloned().unwrap_or_default();
     let plots = intents.plots.drain(..).map(|(plot, value)| (name(plot), value)).collect();
-    let slots = script.slots().into_iter().map(|(_, slot)| slot).collect();
-    Call { row: told.row, result, intents, plots, slots }
+    let slots = values(script);
+    let is_overlooked = is_quiet && (result.is_err() || intents.touched || !same_slots(&before, &slots));
+    Call { row: told.row, result, intents, plots, slots, is_quiet, is_overlooked }
+}
+
+fn values(script: &Script) -> Vec<Slot> {
+    script.slots().into_iter().map(|(_, slot)| slot).collect()
 }
 
 /// A whole backtest, or the fault that ended it.
@@ -243,10 +258,14 @@ fn same_slot(a: &Slot, b: &Slot) -> bool {
     }
 }
 
+fn same_slots(a: &[Slot], b: &[Slot]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_slot(a, b))
+}
+
 fn same(a: &Call, b: &Call) -> bool {
     let plots = a.plots.len() == b.plots.len()
         && a.plots.iter().zip(&b.plots).all(|(a, b)| a.0 == b.0 && same_float(a.1, b.1));
-    let slots = a.slots.len() == b.slots.len() && a.slots.iter().zip(&b.slots).all(|(a, b)| same_slot(a, b));
+    let slots = same_slots(&a.slots, &b.slots) && !b.is_overlooked;
     let intents = a.intents == b.intents && numbers(&a.intents) == numbers(&b.intents);
     a.row == b.row && a.result == b.result && plots && slots && intents
 }
@@ -278,6 +297,9 @@ fn described(call: &Call) -> String {
         }
     }
     let _ = writeln!(text, "{:?}\nplots {:?}\nslots {:?}", call.intents, call.plots, call.slots);
+    if call.is_overlooked {
+        text.push_str("and it was passed over as quiet\n");
+    }
     text
 }
 

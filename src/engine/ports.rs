@@ -8,6 +8,7 @@ use super::risk_manager::Standing;
 use super::run::EngineState;
 use crate::model::{Direction, Fill, Refusal, Size, Trade, Veto};
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// What a strategy may know besides the data: the moment, its position and its account.
@@ -102,6 +103,18 @@ pub trait Strategy {
         false
     }
 
+    /// How many closes from the first of `rows` on it passes over: it would ask for nothing at them, take no note, fail
+    /// at none and remember nothing, as long as `held` is held. 0 where it cannot tell.
+    fn quiet(
+        &mut self,
+        _data: &DataHandler,
+        _held: Option<Direction>,
+        _allow_short: bool,
+        _rows: Range<usize>,
+    ) -> usize {
+        0
+    }
+
     /// Lets go of the data it has seen, so that they can grow in place.
     fn release(&mut self) {}
 }
@@ -141,6 +154,16 @@ impl<S: Strategy + ?Sized> Strategy for &mut S {
         (**self).has_fill_handlers()
     }
 
+    fn quiet(
+        &mut self,
+        data: &DataHandler,
+        held: Option<Direction>,
+        allow_short: bool,
+        rows: Range<usize>,
+    ) -> usize {
+        (**self).quiet(data, held, allow_short, rows)
+    }
+
     fn release(&mut self) {
         (**self).release();
     }
@@ -154,12 +177,34 @@ pub trait Venue {
     /// Shows the prices of the candle in `row` to the protection, in order, until a level is hit.
     /// The second value tells whether the walk was ambiguous.
     fn walk(&mut self, row: usize, direction: Direction, protection: &mut Protection) -> Option<(Hit, bool)>;
+
+    /// Shows candles from the first of `rows` on as long as none of their prices reaches a level or moves a stop, and
+    /// tells how many it showed.
+    fn pass(&mut self, _rows: Range<usize>, _direction: Direction, _protection: &mut Protection) -> usize {
+        0
+    }
+}
+
+/// Closes in a row at which nothing was filled and nothing is decided, and no level moves.
+#[derive(Debug, Clone, Copy)]
+pub struct Quiet<'a> {
+    /// The candles' closes.
+    pub closes: &'a [f64],
+    pub position: Option<&'a Position>,
+    pub cash: f64,
+    /// What is held in base currency, below 0 while short: equity is `cash` and this much at the close.
+    pub holding: f64,
 }
 
 /// Watches a run. Every method has a default that does nothing.
 pub trait Recorder {
     /// After each close of the run.
     fn on_close(&mut self, _row: usize, _equity: f64, _position: Option<&Position>) {}
+    /// Whether it takes closes at once at which nothing is decided, as [`Quiet`]; else it is told of each.
+    fn skims(&self) -> bool {
+        false
+    }
+    fn on_quiet(&mut self, _quiet: Quiet<'_>) {}
     /// The last close again, after a position was closed at the end of the data.
     fn on_end(&mut self, _equity: f64) {}
     fn on_first_decision(&mut self, _row: usize) {}
@@ -183,6 +228,12 @@ impl<R: Recorder + ?Sized> Recorder for &mut R {
     #[inline(always)]
     fn on_close(&mut self, row: usize, equity: f64, position: Option<&Position>) {
         (**self).on_close(row, equity, position);
+    }
+    fn skims(&self) -> bool {
+        (**self).skims()
+    }
+    fn on_quiet(&mut self, quiet: Quiet<'_>) {
+        (**self).on_quiet(quiet);
     }
     fn on_end(&mut self, equity: f64) {
         (**self).on_end(equity);

@@ -95,6 +95,11 @@ impl PositionManager {
         }
     }
 
+    /// Base currency held, below 0 while short.
+    pub fn holding(&self) -> f64 {
+        self.position.as_ref().map_or(self.dust, |position| position.direction.sign() * position.quantity)
+    }
+
     /// Moves the live levels. Nothing happens when flat.
     pub fn move_levels(&mut self, levels: &Levels) {
         if let Some(position) = &mut self.position {

@@ -174,6 +174,11 @@ impl RiskManager {
         self.halted
     }
 
+    /// Whether a close can change what stands in the way, and not a trade alone.
+    pub fn judges_closes(&self) -> bool {
+        self.limits_on
+    }
+
     /// Whether no filter and no limit is on and nobody has paused: then only a cool-down can stand in the way of an
     /// entry, and closes need not be judged.
     pub fn is_unguarded(&self) -> bool {

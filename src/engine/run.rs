@@ -2,7 +2,7 @@
 
 use super::data_handler::DataHandler;
 use super::order_executor::{EntryRequest, ExitRequest, Order, OrderExecutor};
-use super::ports::{Intents, Moment, Recorder, Strategy, StrategyFault, Venue};
+use super::ports::{Intents, Moment, Quiet, Recorder, Strategy, StrategyFault, Venue};
 use super::position_manager::{ExitCause, PositionManager};
 use super::protection::{BaseLevels, Hit, Protection};
 use super::risk_manager::{RiskManager, Standing};
@@ -392,11 +392,7 @@ impl<S: Strategy, R: Recorder> Engine<S, R> {
             self.state.decided_before = true;
             self.recorder.on_first_decision(row);
         }
-        self.state.standing = if self.unguarded {
-            self.state.risk.cooling(row)
-        } else {
-            self.state.risk.standing(row, close_time + 1, || self.data.atr_pass(row))
-        };
+        self.stand(row, close_time);
         let moment = Moment {
             row,
             index: row - self.state.first_row,
@@ -420,6 +416,61 @@ impl<S: Strategy, R: Recorder> Engine<S, R> {
         }
         self.decide(row);
         Ok(true)
+    }
+
+    /// Finds what stands in the way of an entry.
+    #[inline(always)]
+    fn stand(&mut self, row: usize, close_time: i64) {
+        self.state.standing = if self.unguarded {
+            self.state.risk.cooling(row)
+        } else {
+            self.state.risk.standing(row, close_time + 1, || self.data.atr_pass(row))
+        };
+    }
+
+    /// The end of those first `rows` at whose closes nothing comes of asking, unless a level is reached before.
+    fn foresee(&mut self, rows: Range<usize>) -> usize {
+        let position = self.state.position.position();
+        let times_out = position.is_some() && self.settings.rules.max_holding_candles > 0;
+        if !self.state.decided_before || self.state.risk.judges_closes() || self.state.risk.is_halted() || times_out {
+            return rows.start;
+        }
+        let held = position.map(|position| position.direction);
+        let guarded = position.is_some_and(|position| position.protection.is_active());
+        let end = if guarded { rows.end.min(rows.start + GUARDED_ROWS) } else { rows.end };
+        if end <= rows.start {
+            return rows.start;
+        }
+        rows.start + self.strategy.quiet(&self.data, held, self.settings.allow_short, rows.start..end)
+    }
+
+    /// A close that was foreseen.
+    #[inline(always)]
+    fn on_quiet_close(&mut self, row: usize, close: f64, close_time: i64) {
+        let equity = self.state.position.equity(close);
+        self.recorder.on_close(row, equity, self.state.position.position());
+        self.stand(row, close_time);
+        self.recorder.on_decided(row, &self.state);
+    }
+
+    /// Takes candles whose closes were foreseen at once, up to one that may reach a level, and returns its row.
+    fn skim<V: Venue>(&mut self, venue: &mut V, rows: Range<usize>) -> usize {
+        let end = match self.state.position.protection_mut() {
+            Some((direction, protection)) => rows.start + venue.pass(rows.clone(), direction, protection),
+            None => rows.end,
+        };
+        if end > rows.start {
+            let (position, candles) = (&self.state.position, self.data.candles());
+            self.recorder.on_quiet(Quiet {
+                closes: &candles.close[rows.start..end],
+                position: position.position(),
+                cash: position.cash(),
+                holding: position.holding(),
+            });
+            let close_time = candles.close_time[end - 1];
+            self.stand(end - 1, close_time);
+        }
+        end
     }
 
     /// Filters and risk on what the script asked; what stands becomes due at the next open.
@@ -487,6 +538,9 @@ impl<S: Strategy, R: Recorder> Engine<S, R> {
     }
 }
 
+/// How far ahead a strategy is asked while a level may be reached before.
+const GUARDED_ROWS: usize = 64;
+
 /// Drives the engine over the candles in `rows` through `venue`: the order of things in one candle is
 /// pending orders at the open, protective walk, close.
 pub fn run<S: Strategy, V: Venue, R: Recorder>(
@@ -501,21 +555,40 @@ pub fn run<S: Strategy, V: Venue, R: Recorder>(
     let (close, close_time) = (candles.close.as_slice(), candles.close_time.as_slice());
     let mut engine = Engine::new(settings.clone(), data.clone(), rows.start, strategy, recorder);
     let mut pending = engine.has_pending();
-    for row in rows.clone() {
+    // Closes before it are foreseen: the strategy has passed over them.
+    let mut foreseen = rows.start;
+    let mut row = rows.start;
+    while row < rows.end {
         if pending {
             drive(&mut engine, venue, row, Event::Opened { row, price: candles.open[row] })?;
             pending = engine.has_pending();
+        }
+        if row < foreseen && engine.recorder.skims() {
+            row = engine.skim(venue, row..foreseen);
+            if row == foreseen {
+                continue;
+            }
         }
         if let Some((direction, protection)) = engine.protection_mut()
             && let Some((hit, ambiguous)) = venue.walk(row, direction, protection)
         {
             drive(&mut engine, venue, row, Event::Reached { row, hit, ambiguous })?;
             pending = engine.has_pending();
+            foreseen = row;
+        }
+        if row < foreseen {
+            engine.on_quiet_close(row, close[row], close_time[row]);
+            row += 1;
+            continue;
         }
         if engine.on_close(row, close[row], close_time[row], row + 1 == rows.end)? {
             pending = engine.has_pending();
         }
         engine.recorder.on_decided(row, &engine.state);
+        row += 1;
+        if !pending {
+            foreseen = engine.foresee(row..rows.end - 1);
+        }
     }
     if engine.position().position().is_some() {
         let row = rows.end - 1;

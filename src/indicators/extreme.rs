@@ -78,35 +78,61 @@ impl<T: Ranked> Extreme<T> {
     }
 }
 
+/// Values that are compared at once.
+const LANES: usize = 4;
+
 impl Extreme<f64> {
     /// [`update`](Extreme::update) with `sign` times each of the values, and `sign` times what it gives.
     #[inline(always)]
-    pub fn update_all(&mut self, mut values: &[f64], mut out: &mut [f64], sign: f64) {
-        while !values.is_empty() {
-            // As many as the block in hand takes without being complete, then the one that completes it.
-            let count = values.len().min(self.slots.len() - 1 - self.next);
-            let (now, later) = values.split_at(count);
-            let (now_out, later_out) = std::mem::take(&mut out).split_at_mut(count);
-            let ahead = &self.slots[self.next + 1..self.next + 1 + count];
-            let mut prefix = self.prefix;
-            for ((value, slot), ahead) in now.iter().zip(now_out).zip(ahead) {
-                prefix = greater(prefix, sign * value);
-                if self.warm {
-                    *slot = sign * greater(prefix, *ahead);
-                }
-            }
-            for (slot, value) in self.slots[self.next..self.next + count].iter_mut().zip(now) {
-                *slot = sign * value;
-            }
-            (self.prefix, self.next) = (prefix, self.next + count);
-            (values, out) = (later, later_out);
-            if let ([value, later @ ..], [slot, later_out @ ..]) = (values, std::mem::take(&mut out)) {
-                if let Some(greatest) = self.update(sign * value) {
-                    *slot = sign * greatest;
-                }
-                (values, out) = (later, later_out);
+    pub fn update_all(&mut self, values: &[f64], out: &mut [f64], sign: f64) {
+        let n = self.slots.len();
+        // The windows of the first values reach back to what came before.
+        let first = if values.len() < 2 * n { values.len() } else { n - 1 };
+        for (&value, slot) in values[..first].iter().zip(&mut *out) {
+            if let Some(greatest) = self.update(sign * value) {
+                *slot = sign * greatest + 0.0;
             }
         }
+        if first == values.len() {
+            return;
+        }
+        windows(values, n, &mut out[first..], sign);
+        // As if a block ended here.
+        for (slot, value) in self.slots.iter_mut().zip(&values[values.len() - n..]) {
+            *slot = sign * value;
+        }
+        suffix_maxima(&mut self.slots, self.least);
+        (self.next, self.prefix, self.warm) = (0, self.least, true);
+    }
+}
+
+/// `sign` times the greatest of each `n` neighbours, times `sign`: of 1, 2, 4 and so on, and at last of two such
+/// windows that together are `n` long. No step waits for the one before it.
+#[inline(always)]
+fn windows(values: &[f64], n: usize, out: &mut [f64], sign: f64) {
+    let mut greatest: Vec<f64> = values.iter().map(|value| sign * value).collect();
+    let mut width = 1;
+    while 2 * width <= n {
+        let count = greatest.len() - width;
+        let mut row = 0;
+        // In place: what is read is never behind what was written.
+        while row + LANES <= count {
+            let at = |from: usize| -> [f64; LANES] { std::array::from_fn(|lane| greatest[from + lane]) };
+            let (one, other) = (at(row), at(row + width));
+            for lane in 0..LANES {
+                greatest[row + lane] = greater(one[lane], other[lane]);
+            }
+            row += LANES;
+        }
+        for row in row..count {
+            greatest[row] = greater(greatest[row], greatest[row + width]);
+        }
+        greatest.truncate(count);
+        width *= 2;
+    }
+    let others = &greatest[n - width..];
+    for ((slot, &one), &other) in out.iter_mut().zip(&greatest).zip(others) {
+        *slot = sign * greater(one, other) + 0.0;
     }
 }
 

@@ -26,7 +26,8 @@ impl Indicator for Highest {
 
     #[inline]
     fn update(&mut self, value: f64) -> Option<f64> {
-        self.extreme.update(value)
+        // The same zero whatever order they came in.
+        self.extreme.update(value).map(|highest| highest + 0.0)
     }
 
     #[inline(always)]

@@ -26,7 +26,8 @@ impl Indicator for Lowest {
 
     #[inline]
     fn update(&mut self, value: f64) -> Option<f64> {
-        self.extreme.update(-value).map(|greatest| -greatest)
+        // The same zero whatever order they came in.
+        self.extreme.update(-value).map(|greatest| 0.0 - greatest)
     }
 
     #[inline(always)]

@@ -33,23 +33,20 @@ impl Window {
 
     /// Stores values one after the other, and writes what `of` makes of each and of the one it displaces.
     #[inline(always)]
-    fn push_all(&mut self, mut values: &[f64], mut out: &mut [f64], mut of: impl FnMut(f64, f64) -> f64) {
-        while !values.is_empty() {
-            // Up to where the ring closes: no step has to look for its end.
-            let count = values.len().min(self.slots.len() - self.next);
-            let (now, later) = values.split_at(count);
-            let (now_out, later_out) = std::mem::take(&mut out).split_at_mut(count);
-            let slots = &mut self.slots[self.next..self.next + count];
-            for ((slot, &value), out) in slots.iter_mut().zip(now).zip(now_out) {
-                let old = std::mem::replace(slot, value);
-                *out = of(value, old);
-            }
-            self.next += count;
-            if self.next == self.slots.len() {
-                self.next = 0;
-                self.full = true;
-            }
-            (values, out) = (later, later_out);
+    fn push_all(&mut self, values: &[f64], out: &mut [f64], mut of: impl FnMut(f64, f64) -> f64) {
+        // The first displace what is here, the others what came with them.
+        let n = self.slots.len();
+        let (first, later) = values.split_at(n.min(values.len()));
+        let (first_out, later_out) = out.split_at_mut(first.len());
+        for (&value, out) in first.iter().zip(first_out) {
+            *out = of(value, self.push(value));
+        }
+        for ((&value, &old), out) in later.iter().zip(values).zip(later_out) {
+            *out = of(value, old);
+        }
+        if !later.is_empty() {
+            self.slots.copy_from_slice(&values[later.len()..]);
+            self.next = 0;
         }
     }
 
@@ -85,6 +82,24 @@ impl FlatRun {
         self.last = value;
         self.run >= self.n
     }
+
+    /// Whether among the values that come the last `n` may ever be equal: looks at so few neighbours that a run of `n`
+    /// cannot pass between them.
+    #[inline(always)]
+    fn may_come(&self, values: &[f64]) -> bool {
+        let (Some(&first), true) = (values.first(), self.n > 1) else { return true };
+        let equal = |row: usize| row > 0 && values[row] == values[row - 1];
+        first == self.last || (0..values.len()).step_by(self.n - 1).any(equal)
+    }
+
+    /// [`update`](FlatRun::update) with each of the values, without asking.
+    #[inline(always)]
+    fn update_all(&mut self, values: &[f64]) {
+        let Some(&last) = values.last() else { return };
+        let run = values.iter().rev().take_while(|&&value| value == last).count();
+        let before = if run == values.len() && last == self.last { self.run } else { 0 };
+        (self.last, self.run) = (last, run + before);
+    }
 }
 
 /// Sum of the last `n` values, without drift; exact where they are all equal.
@@ -115,28 +130,35 @@ impl RollingSum {
     #[inline(always)]
     pub fn update_all(&mut self, values: &[f64], out: &mut [f64], of: impl Fn(f64) -> f64) {
         if self.are_near(values) {
-            return self.update_near(values, out, of);
+            return self.update_by(Total::replace_near, values, out, of);
         }
-        for (slot, &value) in out.iter_mut().zip(values) {
-            if let Some(sum) = self.update(value) {
-                *slot = of(sum);
-            }
-        }
+        self.update_by(Total::replace, values, out, of);
     }
 
-    /// [`update_all`](RollingSum::update_all) where all values are near each other.
     #[inline(always)]
-    fn update_near(&mut self, values: &[f64], out: &mut [f64], of: impl Fn(f64) -> f64) {
-        // In local variables, so that they stay in registers.
-        let (mut total, mut flat) = (self.total, self.flat);
-        self.window.push_all(values, out, |value, old| {
-            total.replace_near(value, old);
-            if flat.update(value) {
-                total = Total::of(self.n * value);
+    fn update_by(
+        &mut self,
+        replace: impl Fn(&mut Total, f64, f64),
+        values: &[f64],
+        out: &mut [f64],
+        of: impl Fn(f64) -> f64,
+    ) {
+        if !self.window.is_full() || self.flat.may_come(values) {
+            for (slot, &value) in out.iter_mut().zip(values) {
+                if let Some(sum) = self.update(value) {
+                    *slot = of(sum);
+                }
             }
+            return;
+        }
+        // In a local variable, so that it stays in registers.
+        let mut total = self.total;
+        self.window.push_all(values, out, |value, old| {
+            replace(&mut total, value, old);
             of(total.value())
         });
-        (self.total, self.flat) = (total, flat);
+        self.flat.update_all(values);
+        self.total = total;
     }
 
     /// Whether each of the values and all of the window are within a factor of 2 of each other, as prices are. Then

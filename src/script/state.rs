@@ -181,6 +181,9 @@ impl Series {
     }
 }
 
+/// Different reasons that are kept; of a script that makes up more, the first.
+const NOTES_KEPT: usize = 16;
+
 pub(super) struct State {
     pub data: RefCell<Data>,
     pub now: Cell<Now>,
@@ -190,6 +193,8 @@ pub(super) struct State {
     pub slots: RefCell<Vec<Slot>>,
     pub intents: RefCell<Intents>,
     pub plots: RefCell<Vec<String>>,
+    /// Reasons that were given, kept as they are given again and again.
+    notes: RefCell<Vec<Arc<str>>>,
     pub registered: RefCell<Registered>,
 }
 
@@ -205,6 +210,7 @@ impl State {
             slots: RefCell::default(),
             intents: RefCell::default(),
             plots: RefCell::default(),
+            notes: RefCell::default(),
             registered: RefCell::default(),
         }
     }
@@ -221,9 +227,27 @@ impl State {
         other
     }
 
+    /// A reason as the engine keeps it.
+    pub fn note(&self, text: &str) -> Arc<str> {
+        let mut notes = self.notes.borrow_mut();
+        if let Some(known) = notes.iter().find(|known| &***known == text) {
+            return known.clone();
+        }
+        let note: Arc<str> = text.into();
+        if notes.len() < NOTES_KEPT {
+            notes.push(note.clone());
+        }
+        note
+    }
+
     /// Value of a series `back` closed candles ago; NaN before the first candle.
     pub fn value(&self, series: Series, back: usize) -> f64 {
-        let Some(row) = self.now.get().row.checked_sub(back) else { return f64::NAN };
+        self.value_at(series, self.now.get().row, back)
+    }
+
+    /// Value of a series `back` candles before the one in `row`; NaN before the first candle.
+    pub fn value_at(&self, series: Series, row: usize, back: usize) -> f64 {
+        let Some(row) = row.checked_sub(back) else { return f64::NAN };
         let data = self.data.borrow();
         match series {
             Series::Price(price) => data.price(price, row),

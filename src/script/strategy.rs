@@ -5,8 +5,12 @@ use super::api::{Ctx, FillView, P, TradeView};
 use super::interpreter::Handler;
 use super::state::{Now, Phase, Slot};
 use crate::engine::{DataHandler, Intents, Moment, Strategy, StrategyFault};
+#[cfg(feature = "native")]
+use crate::model::Direction;
 use crate::model::{Fill, Trade, iso};
 use rhai::Dynamic;
+#[cfg(feature = "native")]
+use std::ops::Range;
 
 impl Script {
     /// Makes `data` the one that reads go to; whether it was another one.
@@ -162,6 +166,20 @@ impl Strategy for Script {
         self.state.now.set(Now::new(moment));
         let arguments = [Dynamic::from(Ctx), Dynamic::from(P), Dynamic::from(TradeView(trade.clone()))];
         self.transact(Handler::OnExit, arguments, intents)
+    }
+
+    #[cfg(feature = "native")]
+    fn quiet(
+        &mut self,
+        data: &DataHandler,
+        held: Option<Direction>,
+        allow_short: bool,
+        rows: Range<usize>,
+    ) -> usize {
+        match &mut self.native {
+            Some(native) if native.is_bound(data) => native.quiet(held, allow_short, rows),
+            _ => 0,
+        }
     }
 
     fn has_fill_handlers(&self) -> bool {

@@ -7,7 +7,6 @@ use crate::script::host::NOTES_MAX;
 use crate::script::state::{Phase, State};
 use rhai::{Dynamic, ImmutableString};
 use std::rc::Rc;
-use std::sync::Arc;
 
 impl Registrar<'_> {
     /// Registers `ctx.name(argument)`, which writes into the intents of this call.
@@ -17,13 +16,13 @@ impl Registrar<'_> {
         argument: &'static str,
         doc: &str,
         in_handlers: bool,
-        write: impl Fn(&mut Intents, A) -> Answer<()> + 'static,
+        write: impl Fn(&State, &mut Intents, A) -> Answer<()> + 'static,
     ) {
         let run = Rc::new(move |state: &State, value: A| -> Answer<()> {
             allowed(state, name, in_handlers)?;
             let mut intents = state.intents.borrow_mut();
             intents.touched = true;
-            write(&mut intents, value)
+            write(state, &mut intents, value)
         });
         let (state, registered) = (self.state.clone(), run.clone());
         self.engine.register_fn(name, move |_: &mut Ctx, value: A| registered(&state, value));
@@ -35,12 +34,12 @@ impl Registrar<'_> {
     }
 
     /// The same without its text.
-    fn silent_action(&mut self, name: &'static str, write: impl Fn(&mut Intents) + 'static) {
+    fn silent_action(&mut self, name: &'static str, write: impl Fn(&State, &mut Intents) + 'static) {
         let run = Rc::new(move |state: &State| -> Answer<()> {
             allowed(state, name, false)?;
             let mut intents = state.intents.borrow_mut();
             intents.touched = true;
-            write(&mut intents);
+            write(state, &mut intents);
             Ok(())
         });
         let (state, registered) = (self.state.clone(), run.clone());
@@ -60,13 +59,15 @@ impl Registrar<'_> {
 
     pub(super) fn actions(&mut self) {
         let entry = |direction| {
-            move |intents: &mut Intents, note: ImmutableString| {
-                intents.entry = Some(EntryWish { direction, note: Arc::from(note.as_str()) });
+            move |state: &State, intents: &mut Intents, note: ImmutableString| {
+                intents.entry = Some(EntryWish { direction, note: state.note(&note) });
                 Ok(())
             }
         };
         let silent = |direction| {
-            move |intents: &mut Intents| intents.entry = Some(EntryWish { direction, note: Arc::from("") })
+            move |state: &State, intents: &mut Intents| {
+                intents.entry = Some(EntryWish { direction, note: state.note("") });
+            }
         };
         let doc = "asks to open a long position at the next open; in a short one, to reverse";
         self.action("enter_long", "reason?", doc, false, entry(Direction::Long));
@@ -75,14 +76,14 @@ impl Registrar<'_> {
         self.action("enter_short", "reason?", doc, false, entry(Direction::Short));
         self.silent_action("enter_short", silent(Direction::Short));
         let doc = "asks to close the position at the next open";
-        self.action("exit", "reason?", doc, false, |intents, note: ImmutableString| {
-            intents.exit = Some(Arc::from(note.as_str()));
+        self.action("exit", "reason?", doc, false, |state, intents, note: ImmutableString| {
+            intents.exit = Some(state.note(&note));
             Ok(())
         });
-        self.silent_action("exit", |intents| intents.exit = Some(Arc::from("")));
+        self.silent_action("exit", |state, intents| intents.exit = Some(state.note("")));
 
         let size = |name: &'static str, make: fn(f64) -> Size| {
-            move |intents: &mut Intents, value: Dynamic| {
+            move |_: &State, intents: &mut Intents, value: Dynamic| {
                 let value = finite(&value, name)?;
                 if value < 0.0 {
                     return Err(fault(format!("{name} must not be negative, {value} given")));
@@ -125,12 +126,12 @@ impl Registrar<'_> {
             "price",
             "sets the stop at a price: with an entry it travels along, later it moves the live one",
             true,
-            |intents, value: Dynamic| {
+            |_, intents, value: Dynamic| {
                 intents.levels.stop_price = Some(finite(&value, "stop_at")?);
                 Ok(())
             },
         );
-        self.action("target_at", "price", "sets the target at a price", true, |intents, value: Dynamic| {
+        self.action("target_at", "price", "sets the target at a price", true, |_, intents, value: Dynamic| {
             intents.levels.target_price = Some(finite(&value, "target_at")?);
             Ok(())
         });
@@ -147,7 +148,7 @@ impl Registrar<'_> {
             "fraction",
             "sets a stop this far from the entry price (0.02 is 2 %; 0 takes it away)",
             true,
-            move |intents, value: Dynamic| {
+            move |_, intents, value: Dynamic| {
                 intents.levels.stop_pct = Some(fraction(&value, "stop_pct", 1.0)?);
                 Ok(())
             },
@@ -157,7 +158,7 @@ impl Registrar<'_> {
             "fraction",
             "sets a target this far from the entry price",
             true,
-            move |intents, value: Dynamic| {
+            move |_, intents, value: Dynamic| {
                 intents.levels.target_pct = Some(fraction(&value, "target_pct", f64::INFINITY)?);
                 Ok(())
             },
@@ -167,7 +168,7 @@ impl Registrar<'_> {
             "fraction",
             "lets a stop follow the best price at this distance",
             true,
-            move |intents, value: Dynamic| {
+            move |_, intents, value: Dynamic| {
                 intents.levels.trail_pct = Some(fraction(&value, "trail_pct", 1.0)?);
                 Ok(())
             },
@@ -177,7 +178,7 @@ impl Registrar<'_> {
             "fraction",
             "moves the stop to the entry price once the profit reached this fraction",
             true,
-            move |intents, value: Dynamic| {
+            move |_, intents, value: Dynamic| {
                 intents.levels.break_even_pct = Some(fraction(&value, "break_even_after", f64::INFINITY)?);
                 Ok(())
             },
@@ -187,7 +188,7 @@ impl Registrar<'_> {
             "text",
             "writes a line into the run's log and report",
             true,
-            |intents, value: Dynamic| {
+            |_, intents, value: Dynamic| {
                 room_for(intents.logs.len(), "log lines")?;
                 intents.logs.push(value.to_string().chars().take(LINE_MAX).collect());
                 Ok(())

@@ -102,6 +102,17 @@ pub enum Function {
     Plot,
 }
 
+impl Function {
+    /// Whether it does nothing, and needs to know no more than the series, the row and its arguments.
+    pub fn is_quiet(self) -> bool {
+        use Function::*;
+        !matches!(
+            self,
+            PropertyFloat | PropertyInt | PropertyBool | Act | ActInt | ActFloat | ActBool | ActText | Plot
+        )
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub enum Op {
     Copy(Operand),

@@ -26,10 +26,22 @@ use std::mem::{ManuallyDrop, offset_of};
 #[error("no machine code: {0}")]
 pub struct MachineError(String);
 
+/// What the code of a program does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// Runs the candle in the frame's row.
+    Candle,
+    /// Goes over candles, from the frame's row on, until there is one at which the program would act, give up, write a
+    /// slot or ask for more than the frame's tables and the direction. Nothing happens.
+    Quiet,
+}
+
+type Entry = unsafe extern "C" fn(*mut Frame, i64) -> i64;
+
 /// Machine code of one program.
 pub struct Code {
     module: ManuallyDrop<JITModule>,
-    entry: unsafe extern "C" fn(*mut Frame) -> i64,
+    entry: Entry,
 }
 
 impl Drop for Code {
@@ -40,7 +52,7 @@ impl Drop for Code {
 }
 
 impl Code {
-    pub fn new(program: &Program) -> Result<Code, MachineError> {
+    pub fn new(program: &Program, way: Way) -> Result<Code, MachineError> {
         let failed = |error: &dyn std::fmt::Display| MachineError(error.to_string());
         let mut flags = settings::builder();
         for (name, value) in
@@ -54,11 +66,12 @@ impl Code {
         let mut context = module.make_context();
         let pointer = module.target_config().pointer_type();
         context.func.signature.params.push(AbiParam::new(pointer));
+        context.func.signature.params.push(AbiParam::new(types::I64));
         context.func.signature.returns.push(AbiParam::new(types::I64));
         let mut shared = FunctionBuilderContext::new();
         let builder = FunctionBuilder::new(&mut context.func, &mut shared);
         let target = module.target_config();
-        Emitter::new(builder, program, pointer).finish(target);
+        Emitter::new(builder, program, pointer, way).finish(target);
         let mut define = |module: &mut JITModule| {
             let named = module.declare_anonymous_function(&context.func.signature);
             let id = named.map_err(|error| failed(&error))?;
@@ -70,9 +83,7 @@ impl Code {
             Ok(id) => {
                 let address = module.get_finalized_function(id);
                 // SAFETY: the code was just made with this signature, and lives as long as the module.
-                let entry = unsafe {
-                    std::mem::transmute::<*const u8, unsafe extern "C" fn(*mut Frame) -> i64>(address)
-                };
+                let entry = unsafe { std::mem::transmute::<*const u8, Entry>(address) };
                 Ok(Code { module: ManuallyDrop::new(module), entry })
             }
             Err(error) => {
@@ -83,15 +94,16 @@ impl Code {
         }
     }
 
-    /// Runs it; `false` if it gave up.
+    /// Runs it, with an end of the rows for [`Way::Quiet`]: the row that is not quiet, or the end. For
+    /// [`Way::Candle`], whether it gave up.
     ///
     /// # Safety
-    /// The frame's tables must be as long as the program says, each series longer than the frame's row, and the row
-    /// not below the program's history.
+    /// The frame's tables must be as long as the program says, each series longer than the frame's row and as long as
+    /// the end, and the row not below the program's history.
     #[inline(always)]
-    pub unsafe fn run(&self, frame: &mut Frame) -> bool {
+    pub unsafe fn run(&self, frame: &mut Frame, end: usize) -> i64 {
         // SAFETY: as the caller promises.
-        unsafe { (self.entry)(frame) == 0 }
+        unsafe { (self.entry)(frame, end as i64) }
     }
 }
 
@@ -112,9 +124,14 @@ struct Emitter<'a> {
     builder: FunctionBuilder<'a>,
     program: &'a Program,
     pointer: Type,
+    way: Way,
     frame: Value,
+    end: Value,
     row: Value,
     give_up: Block,
+    /// What is loaded once, before the rows are walked: first rows of the series, and parameters.
+    bases: Vec<Value>,
+    parameters: BTreeMap<u32, Value>,
     variables: Vec<Variable>,
     /// Where a label is left to, and where it begins again.
     labels: BTreeMap<Label, (Block, Option<Block>)>,
@@ -125,11 +142,11 @@ struct Emitter<'a> {
 }
 
 impl<'a> Emitter<'a> {
-    fn new(mut builder: FunctionBuilder<'a>, program: &'a Program, pointer: Type) -> Self {
+    fn new(mut builder: FunctionBuilder<'a>, program: &'a Program, pointer: Type, way: Way) -> Self {
         let entry = builder.create_block();
         builder.append_block_params_for_function_params(entry);
         builder.switch_to_block(entry);
-        let frame = builder.block_params(entry)[0];
+        let (frame, end) = (builder.block_params(entry)[0], builder.block_params(entry)[1]);
         let give_up = builder.create_block();
         builder.set_cold_block(give_up);
         let variables = program.locals.iter().map(|kind| builder.declare_var(of(*kind))).collect();
@@ -138,35 +155,101 @@ impl<'a> Emitter<'a> {
             builder,
             program,
             pointer,
+            way,
             frame,
+            end,
             row,
             give_up,
+            bases: Vec::new(),
+            parameters: BTreeMap::new(),
             variables,
             labels: BTreeMap::new(),
             signatures: Vec::new(),
             fuel: None,
             ended: false,
         };
-        if has_fuel(&program.steps) {
-            let fuel = emitter.builder.declare_var(types::I64);
-            let full = emitter.field(types::I64, offset_of!(Frame, fuel));
-            emitter.builder.def_var(fuel, full);
-            emitter.fuel = Some(fuel);
-        }
+        emitter.fuel = any(&program.steps, &|step| matches!(step, Step::Fuel(_)))
+            .then(|| emitter.builder.declare_var(types::I64));
         emitter
     }
 
     fn finish(mut self, target: TargetFrontendConfig) {
-        self.steps(&self.program.steps);
+        match self.way {
+            Way::Candle => self.candle(),
+            Way::Quiet => self.candles(),
+        }
+        self.builder.seal_all_blocks();
+        self.builder.finalize(target);
+    }
+
+    fn candle(&mut self) {
+        self.body();
         if !self.ended {
             let done = self.builder.ins().iconst(types::I64, 0);
             self.builder.ins().return_(&[done]);
         }
-        self.builder.switch_to_block(self.give_up);
+        self.begin(self.give_up);
         let gave_up = self.builder.ins().iconst(types::I64, 1);
         self.builder.ins().return_(&[gave_up]);
-        self.builder.seal_all_blocks();
-        self.builder.finalize(target);
+    }
+
+    /// The body in a loop over rows.
+    fn candles(&mut self) {
+        self.bases = (0..self.program.series.len() as u32).map(|series| self.rows(series)).collect();
+        self.load_parameters();
+        let row = self.builder.declare_var(types::I64);
+        let (again, walk, over) =
+            (self.builder.create_block(), self.builder.create_block(), self.builder.create_block());
+        let first = self.row;
+        self.builder.def_var(row, first);
+        self.builder.ins().jump(again, &[]);
+        self.begin(again);
+        self.row = self.builder.use_var(row);
+        let is_over = self.builder.ins().icmp(IntCC::SignedGreaterThanOrEqual, self.row, self.end);
+        self.builder.ins().brif(is_over, over, &[], walk, &[]);
+        self.begin(walk);
+        if any(&self.program.steps, &|step| matches!(step, Step::Set(_, Op::Call(..), _))) {
+            let at = offset_of!(Frame, row) as i32;
+            self.builder.ins().store(MemFlagsData::trusted(), self.row, self.frame, at);
+        }
+        self.body();
+        if !self.ended {
+            let next = self.builder.ins().iadd_imm_s(self.row, 1);
+            self.builder.def_var(row, next);
+            self.builder.ins().jump(again, &[]);
+        }
+        for block in [over, self.give_up] {
+            self.begin(block);
+            self.builder.ins().return_(&[self.row]);
+        }
+    }
+
+    /// One candle.
+    fn body(&mut self) {
+        if let Some(fuel) = self.fuel {
+            let full = self.field(types::I64, offset_of!(Frame, fuel));
+            self.builder.def_var(fuel, full);
+        }
+        self.steps(&self.program.steps);
+    }
+
+    fn load_parameters(&mut self) {
+        let used = std::cell::RefCell::new(BTreeMap::new());
+        any(&self.program.steps, &|step| {
+            if let Step::Set(_, Op::Parameter(index, kind), _) = step {
+                used.borrow_mut().insert(*index, *kind);
+            }
+            false
+        });
+        for (index, kind) in used.into_inner() {
+            let value = self.parameter(index, kind);
+            self.parameters.insert(index, value);
+        }
+    }
+
+    fn parameter(&mut self, index: u32, kind: Kind) -> Value {
+        let table = self.field(self.pointer, offset_of!(Frame, parameters));
+        self.builder.ins().load(of(kind), fixed(), table, 8 * index as i32)
     }
 
     fn field(&mut self, kind: Type, offset: usize) -> Value {
@@ -203,6 +286,8 @@ impl<'a> Emitter<'a> {
             Step::Do(op, _) => {
                 self.op(op);
             }
+            // What was remembered would have to be forgotten again, were the candle not quiet after all.
+            Step::SetSlot(..) if self.way == Way::Quiet => self.unreachable(),
             Step::SetSlot(slot, value) => {
                 let value = self.operand(*value);
                 let slots = self.field(self.pointer, offset_of!(Frame, slots));
@@ -274,7 +359,7 @@ impl<'a> Emitter<'a> {
         }
     }
 
-    /// Where no way leads, something must still stand.
+    /// Gives up; also where no way leads, as something must stand there.
     fn unreachable(&mut self) {
         self.builder.ins().jump(self.give_up, &[]);
         self.ended = true;
@@ -381,8 +466,8 @@ impl<'a> Emitter<'a> {
                 self.builder.ins().bxor(a, b)
             }
             Op::Parameter(index, kind) => {
-                let table = self.field(self.pointer, offset_of!(Frame, parameters));
-                self.builder.ins().load(of(*kind), fixed(), table, 8 * *index as i32)
+                let known = self.parameters.get(index).copied();
+                known.unwrap_or_else(|| self.parameter(*index, *kind))
             }
             Op::Slot(index, kind) => {
                 let table = self.field(self.pointer, offset_of!(Frame, slots));
@@ -411,11 +496,18 @@ impl<'a> Emitter<'a> {
                 let nan = self.builder.ins().f64const(f64::NAN);
                 self.builder.ins().select(before, nan, value)
             }
+            Op::Call(function, _) if self.way == Way::Quiet && !function.is_quiet() => {
+                self.unreachable();
+                return None;
+            }
             Op::Call(function, arguments) => return self.call(*function, arguments),
         })
     }
 
     fn rows(&mut self, series: u32) -> Value {
+        if let Some(base) = self.bases.get(series as usize) {
+            return *base;
+        }
         let table = self.field(self.pointer, offset_of!(Frame, series));
         self.builder.ins().load(self.pointer, fixed(), table, 8 * series as i32)
     }
@@ -495,11 +587,14 @@ impl Widened for AbiParam {
     }
 }
 
-fn has_fuel(steps: &[Step]) -> bool {
-    steps.iter().any(|step| match step {
-        Step::Fuel(_) => true,
-        Step::If(_, one, other) => has_fuel(one) || has_fuel(other),
-        Step::Block(_, steps) | Step::Loop(_, steps) => has_fuel(steps),
-        _ => false,
+/// Whether one of the steps, or of those in them, is such.
+fn any(steps: &[Step], such: &dyn Fn(&Step) -> bool) -> bool {
+    steps.iter().any(|step| {
+        such(step)
+            || match step {
+                Step::If(_, one, other) => any(one, such) || any(other, such),
+                Step::Block(_, steps) | Step::Loop(_, steps) => any(steps, such),
+                _ => false,
+            }
     })
 }

@@ -19,11 +19,12 @@ use crate::engine::{DataHandler, Intents, Moment};
 use crate::model::{Direction, Price};
 use ir::{Program, Values};
 use lower::{Declared, FUEL, Input, ParameterKind, Shape, SlotKind, Texts};
-use machine::Code;
+use machine::{Code, Way};
 use rhai::{AST, Dynamic};
 use runtime::{Frame, Host};
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 use syntax::{Constant, Functions};
@@ -50,21 +51,32 @@ pub(super) struct Native {
 /// What became of a shape. There are few, each behind a pointer.
 #[allow(clippy::large_enum_variant)]
 enum Compiled {
-    Code { code: Code, program: Program, left: Vec<Outside> },
+    Code { code: Code, quiet: OnceCell<Option<Code>>, program: Program, left: Vec<Outside> },
     Outside(Outside),
 }
 
 /// Code with the parameters and data in force.
 struct Running {
     compiled: Rc<Compiled>,
+    tables: Tables,
+    /// Rows that every series has.
+    length: usize,
+    /// By what is held: how many questions about quiet candles in a row were in vain, and how many are not put therefore.
+    in_vain: [(u32, u32); 3],
+}
+
+/// What the code reads and writes besides the row.
+#[derive(Default)]
+struct Tables {
     parameters: Vec<u64>,
     slots: Vec<u64>,
     sources: Vec<Series>,
     /// First rows of the series; of those that are never read from memory, nothing.
     rows: Vec<*const f64>,
-    /// Rows that every series has.
-    length: usize,
 }
+
+/// After so many questions in vain no more are left out between two than before.
+const IN_VAIN_MAX: u32 = 7;
 
 impl Native {
     pub fn new(ast: &AST, text: &str, constants: Vec<(String, Dynamic)>, state: &Rc<State>) -> Native {
@@ -99,7 +111,7 @@ impl Native {
     pub fn release(&mut self) {
         self.bound = (0, 0);
         if let Some(running) = &mut self.running {
-            running.rows.clear();
+            running.tables.rows.clear();
             running.length = 0;
         }
     }
@@ -159,11 +171,9 @@ impl Native {
         let compiled = self.compiled(shape);
         self.running = Some(Running {
             compiled,
-            parameters: bits,
-            slots: vec![0; count],
-            sources: Vec::new(),
-            rows: Vec::new(),
+            tables: Tables { parameters: bits, slots: vec![0; count], ..Tables::default() },
             length: 0,
+            in_vain: [(0, 0); 3],
         });
     }
 
@@ -190,8 +200,8 @@ impl Native {
         if let Some(planted) = &self.planted {
             planted(&mut program);
         }
-        match Code::new(&program) {
-            Ok(code) => Compiled::Code { code, program, left },
+        match Code::new(&program, Way::Candle) {
+            Ok(code) => Compiled::Code { code, quiet: OnceCell::new(), program, left },
             Err(error) => {
                 let at = syntax::At::default();
                 Compiled::Outside(Outside { at, what: error.to_string().into() })
@@ -212,10 +222,10 @@ impl Native {
         self.bound = (Arc::as_ptr(data.candles()) as usize, data.columns().len());
         let state = &self.host.state;
         let (entries, data) = (state.entries.borrow(), state.data.borrow());
-        running.sources = program.series.iter().map(|values| source(values, &entries)).collect();
+        running.tables.sources = program.series.iter().map(|values| source(values, &entries)).collect();
         running.length = data.candles.len();
-        running.rows.clear();
-        for source in &running.sources {
+        running.tables.rows.clear();
+        for source in &running.tables.sources {
             let column = match source {
                 Series::Price(price) => data.candles.column(*price),
                 Series::Column(column) => data.columns.get(*column).map(|column| column.as_slice()),
@@ -230,13 +240,13 @@ impl Native {
             match column {
                 Some(column) => {
                     running.length = running.length.min(column.len());
-                    running.rows.push(column.as_ptr());
+                    running.tables.rows.push(column.as_ptr());
                 }
                 None => {
                     if is_read {
                         running.length = 0;
                     }
-                    running.rows.push(std::ptr::null());
+                    running.tables.rows.push(std::ptr::null());
                 }
             }
         }
@@ -252,43 +262,19 @@ impl Native {
         }
         let state = &*self.host.state;
         state.phase.set(Phase::Candle);
-        if program.reads_slots || program.writes_slots {
-            for (bits, slot) in running.slots.iter_mut().zip(state.slots.borrow().iter()) {
-                *bits = match slot {
-                    Slot::Int(value) => *value as u64,
-                    Slot::Float(value) => value.to_bits(),
-                    Slot::Bool(value) => u64::from(*value),
-                };
-            }
-        }
-        let mut frame = Frame {
-            row: moment.row as i64,
-            series: running.rows.as_ptr(),
-            parameters: running.parameters.as_ptr(),
-            slots: running.slots.as_mut_ptr(),
-            direction: match moment.position.map(|position| position.direction) {
-                None => 0,
-                Some(Direction::Long) => 1,
-                Some(Direction::Short) => -1,
-            },
-            fuel: FUEL,
-            allow_short: u8::from(moment.allow_short),
-            given_up: 0,
-            has_now: false,
-            host: &self.host,
-            moment,
-            sources: &running.sources,
-        };
+        let held = moment.position.map(|position| position.direction);
+        let mut frame = running.tables.frame(&self.host, program, moment.row, held, moment.allow_short);
+        frame.moment = Some(moment);
         // SAFETY: the tables were made for this program; `bind` measured the series, whose columns the state holds,
         // and the row is within them and not below the history.
         #[allow(unsafe_code)]
-        let done = unsafe { code.run(&mut frame) };
-        if !done {
+        let gave_up = unsafe { code.run(&mut frame, 0) } != 0;
+        if gave_up {
             give_back(state);
             return false;
         }
         if program.writes_slots {
-            for (slot, bits) in state.slots.borrow_mut().iter_mut().zip(&running.slots) {
+            for (slot, bits) in state.slots.borrow_mut().iter_mut().zip(&running.tables.slots) {
                 *slot = match slot {
                     Slot::Int(_) => Slot::Int(*bits as i64),
                     Slot::Float(_) => Slot::Float(f64::from_bits(*bits)),
@@ -301,6 +287,70 @@ impl Native {
             std::mem::swap(&mut *asked, intents);
         }
         true
+    }
+
+    /// How many of `rows` the code passes over, from the first one on: it would do nothing at them and remember nothing.
+    pub fn quiet(&mut self, held: Option<Direction>, allow_short: bool, rows: Range<usize>) -> usize {
+        let Some(running) = &mut self.running else { return 0 };
+        let Compiled::Code { quiet, program, .. } = &*running.compiled else { return 0 };
+        let end = rows.end.min(running.length);
+        if rows.start >= end || rows.start < program.history as usize {
+            return 0;
+        }
+        // Some programs are never quiet, or not while they hold something: then asking only costs.
+        let (in_vain, left_out) = &mut running.in_vain[held.map_or(0, |direction| 1 + direction as usize)];
+        if *left_out > 0 {
+            *left_out -= 1;
+            return 0;
+        }
+        let Some(code) = quiet.get_or_init(|| Code::new(program, Way::Quiet).ok()) else { return 0 };
+        let mut frame = running.tables.frame(&self.host, program, rows.start, held, allow_short);
+        // SAFETY: as in `on_candle`; the end is within the series too.
+        #[allow(unsafe_code)]
+        let first = unsafe { code.run(&mut frame, end) };
+        let passed = usize::try_from(first).map_or(0, |first| first.clamp(rows.start, end) - rows.start);
+        *in_vain = if passed == 0 { (*in_vain + 1).min(IN_VAIN_MAX) } else { 0 };
+        *left_out = (1 << in_vain.saturating_sub(1)) - 1;
+        passed
+    }
+}
+
+impl Tables {
+    #[inline(always)]
+    fn frame<'a>(
+        &'a mut self,
+        host: &'a Host,
+        program: &Program,
+        row: usize,
+        held: Option<Direction>,
+        allow_short: bool,
+    ) -> Frame<'a> {
+        if program.reads_slots || program.writes_slots {
+            for (bits, slot) in self.slots.iter_mut().zip(host.state.slots.borrow().iter()) {
+                *bits = match slot {
+                    Slot::Int(value) => *value as u64,
+                    Slot::Float(value) => value.to_bits(),
+                    Slot::Bool(value) => u64::from(*value),
+                };
+            }
+        }
+        Frame {
+            row: row as i64,
+            series: self.rows.as_ptr(),
+            parameters: self.parameters.as_ptr(),
+            slots: self.slots.as_mut_ptr(),
+            direction: match held {
+                None => 0,
+                Some(Direction::Long) => 1,
+                Some(Direction::Short) => -1,
+            },
+            fuel: FUEL,
+            allow_short: u8::from(allow_short),
+            given_up: 0,
+            host,
+            moment: None,
+            sources: &self.sources,
+        }
     }
 }
 

@@ -109,25 +109,23 @@ pub struct Frame<'a> {
     pub allow_short: u8,
     /// Set by a call out of the code that gives up.
     pub given_up: u8,
-    /// The state knows the moment.
-    pub has_now: bool,
     pub host: &'a Host,
-    pub moment: &'a Moment<'a>,
+    /// Until the state knows it. A walk over many rows has none, and does nothing that asks for it.
+    pub moment: Option<&'a Moment<'a>>,
     /// What the numbers of series stand for.
     pub sources: &'a [Series],
 }
 
 impl Frame<'_> {
     fn state(&mut self) -> &State {
-        if !self.has_now {
-            self.has_now = true;
-            self.host.state.now.set(Now::new(self.moment));
+        if let Some(moment) = self.moment.take() {
+            self.host.state.now.set(Now::new(moment));
         }
         &self.host.state
     }
 
     fn value(&mut self, series: Series, back: usize) -> f64 {
-        self.state().value(series, back)
+        self.host.state.value_at(series, self.row as usize, back)
     }
 
     /// The series that a value with this number still is, as [`State::series_of`] has it.

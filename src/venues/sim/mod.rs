@@ -160,4 +160,23 @@ impl Venue for SimulatedVenue<'_> {
         }
         self.walk_candle(row, direction, protection)
     }
+
+    fn pass(&mut self, rows: Range<usize>, direction: Direction, protection: &mut Protection) -> usize {
+        if self.detail.is_some() {
+            return 0;
+        }
+        if !protection.is_active() {
+            let extremes = match direction {
+                Direction::Long => &self.candles.high,
+                Direction::Short => &self.candles.low,
+            };
+            extremes[rows.clone()].iter().for_each(|&extreme| protection.raise_peak(extreme));
+            return rows.len();
+        }
+        let Candles { open, high, low, close, .. } = self.candles;
+        let (open, high) = (&open[rows.clone()], &high[rows.clone()]);
+        let (low, close) = (&low[rows.clone()], &close[rows.clone()]);
+        let passes = |row: &usize| protection.passes([open[*row], high[*row], low[*row], close[*row]]);
+        (0..rows.len()).take_while(passes).count()
+    }
 }
