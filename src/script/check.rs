@@ -5,12 +5,14 @@ use super::api::{Gives, Item, Place};
 use super::diagnostic::{
     Diagnostic, Limits, Sources, from_parse_error, from_rhai_with, render_coloured, render_plain,
 };
+use super::expression::registered;
 use super::host::{CALL_DEPTH_MAX, OPERATIONS_MAX};
 use super::lint::{Declaration, FunctionSignature, Phase, Property, PropertyKind, Vocabulary, packages};
 use super::parameters::base_parameters;
 use super::script::DeclaredAs;
 use rhai::{EvalAltResult, ParseError};
 use std::fmt;
+use std::sync::LazyLock;
 
 /// A script that cannot be used, with every finding and the texts they point into.
 #[derive(Debug, Clone)]
@@ -92,8 +94,13 @@ impl fmt::Display for ScriptError {
 
 impl std::error::Error for ScriptError {}
 
-/// What every script may name, from what is registered.
-pub(super) fn vocabulary(items: &[Item]) -> Vocabulary {
+/// What every script may name.
+pub(super) fn vocabulary() -> Vocabulary {
+    static REGISTERED: LazyLock<Vocabulary> = LazyLock::new(|| vocabulary_of(&registered()));
+    REGISTERED.clone()
+}
+
+fn vocabulary_of(items: &[Item]) -> Vocabulary {
     let names = |place: Place| -> Vec<String> {
         items.iter().filter(|item| item.place == place).map(|item| item.name.clone()).collect()
     };

@@ -100,7 +100,7 @@ impl Script {
         ast.set_source(path);
         let reading = lint::Reading::of(&ast, source);
         // Names that `params` and `init` visibly declare count as known; what they are is checked below.
-        let mut vocabulary = check::vocabulary(&items);
+        let mut vocabulary = check::vocabulary();
         (vocabulary.ctx_is_open, vocabulary.parameters_are_open) = (true, true);
         check::refuse_errors(reading.findings(&ast, &vocabulary), || Sources::one(path, source))?;
         let name = Path::new(path).file_stem().map(|stem| stem.to_string_lossy().into_owned());
