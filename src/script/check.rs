@@ -5,14 +5,14 @@ use super::api::{Gives, Item, Place};
 use super::diagnostic::{
     Diagnostic, Limits, Sources, from_parse_error, from_rhai_with, render_coloured, render_plain,
 };
+use super::expression::registered;
 use super::host::{CALL_DEPTH_MAX, OPERATIONS_MAX};
-use super::lint::{
-    Declaration, FunctionSignature, Phase, Property, PropertyKind, Vocabulary, lint, lint_module, packages,
-};
+use super::lint::{Declaration, FunctionSignature, Phase, Property, PropertyKind, Vocabulary, packages};
 use super::parameters::base_parameters;
 use super::script::DeclaredAs;
-use rhai::{AST, EvalAltResult, ParseError};
+use rhai::{EvalAltResult, ParseError};
 use std::fmt;
+use std::sync::LazyLock;
 
 /// A script that cannot be used, with every finding and the texts they point into.
 #[derive(Debug, Clone)]
@@ -94,12 +94,13 @@ impl fmt::Display for ScriptError {
 
 impl std::error::Error for ScriptError {}
 
-/// What a script may name, from what is registered and what it declared itself.
-pub(super) fn vocabulary(
-    items: &[Item],
-    parameters: &[String],
-    declared: &[(String, DeclaredAs)],
-) -> Vocabulary {
+/// What every script may name.
+pub(super) fn vocabulary() -> Vocabulary {
+    static REGISTERED: LazyLock<Vocabulary> = LazyLock::new(|| vocabulary_of(&registered()));
+    REGISTERED.clone()
+}
+
+fn vocabulary_of(items: &[Item]) -> Vocabulary {
     let names = |place: Place| -> Vec<String> {
         items.iter().filter(|item| item.place == place).map(|item| item.name.clone()).collect()
     };
@@ -124,18 +125,6 @@ pub(super) fn vocabulary(
         };
         Property::new(&item.name, false, kind)
     });
-    let own = declared.iter().map(|(name, declared)| {
-        let (writable, kind) = match declared {
-            DeclaredAs::Series(_) | DeclaredAs::Off => (false, PropertyKind::Series),
-            DeclaredAs::Multi(spec) => {
-                let fields = spec.definition.fields.iter().map(ToString::to_string).collect();
-                (false, PropertyKind::Multi { fields })
-            }
-            DeclaredAs::Slot(super::Slot::Bool(_)) => (true, PropertyKind::Bool),
-            DeclaredAs::Slot(_) => (true, PropertyKind::Number),
-        };
-        Property::new(name, writable, kind)
-    });
     let builtins = [
         packages::ARITHMETIC,
         packages::MATH,
@@ -145,45 +134,40 @@ pub(super) fn vocabulary(
         packages::MAPS,
         packages::ITERATORS,
     ];
-    let base = base_parameters().into_iter().map(|parameter| parameter.name);
     Vocabulary {
         constants: names(Place::Constant),
         functions: functions.collect(),
         builtins: builtins.concat().iter().map(ToString::to_string).collect(),
-        ctx_properties: built_in.chain(own).collect(),
+        ctx_properties: built_in.collect(),
         ctx_methods: methods.map(|item| signature(item, Phase::Candle)).collect(),
-        parameters: base.chain(parameters.iter().cloned()).collect(),
+        parameters: base_parameters().into_iter().map(|parameter| parameter.name).collect(),
         fill_properties: names(Place::Fill),
         trade_properties: names(Place::Trade),
         ..Vocabulary::default()
     }
 }
 
-/// Findings about the script; an `Err` if one of them is an error, else the warnings.
-pub(super) fn findings(
-    ast: &AST,
-    path: &str,
-    sources: &Sources,
-    vocabulary: &Vocabulary,
-) -> Result<Vec<Diagnostic>, ScriptError> {
-    let found = lint(ast, sources.get(path).unwrap_or_default(), vocabulary);
-    refuse_errors(found, sources)
+/// A name that `init` declared, as scripts may use it.
+pub(super) fn own_property((name, declared): &(String, DeclaredAs)) -> Property {
+    let (writable, kind) = match declared {
+        DeclaredAs::Series(_) | DeclaredAs::Off => (false, PropertyKind::Series),
+        DeclaredAs::Multi(spec) => {
+            let fields = spec.definition.fields.iter().map(ToString::to_string).collect();
+            (false, PropertyKind::Multi { fields })
+        }
+        DeclaredAs::Slot(super::Slot::Bool(_)) => (true, PropertyKind::Bool),
+        DeclaredAs::Slot(_) => (true, PropertyKind::Number),
+    };
+    Property::new(name, writable, kind)
 }
 
-/// The same for an imported file.
-pub(super) fn module_findings(
-    ast: &AST,
-    path: &str,
-    sources: &Sources,
-    vocabulary: &Vocabulary,
+/// An `Err` if one of the findings is an error, else the warnings.
+pub(super) fn refuse_errors(
+    found: Vec<Diagnostic>,
+    sources: impl FnOnce() -> Sources,
 ) -> Result<Vec<Diagnostic>, ScriptError> {
-    let found = lint_module(ast, sources.get(path).unwrap_or_default(), vocabulary);
-    refuse_errors(found, sources)
-}
-
-fn refuse_errors(found: Vec<Diagnostic>, sources: &Sources) -> Result<Vec<Diagnostic>, ScriptError> {
     if found.iter().any(Diagnostic::is_error) {
-        return Err(ScriptError::new(found, sources.clone()));
+        return Err(ScriptError::new(found, sources()));
     }
     Ok(found)
 }

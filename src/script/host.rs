@@ -32,18 +32,29 @@ pub const NOTES_MAX: usize = 100;
 /// and comparing or printing such a value takes a frame per level.
 pub const STACK: usize = 256 << 20;
 
+thread_local! {
+    /// Operators and functions of the language, for all engines of a thread: Rhai shares modules within one.
+    static PACKAGES: [SharedModule; 9] = [
+        ArithmeticPackage::new().as_shared_module(),
+        LogicPackage::new().as_shared_module(),
+        BasicMathPackage::new().as_shared_module(),
+        BasicStringPackage::new().as_shared_module(),
+        MoreStringPackage::new().as_shared_module(),
+        BasicArrayPackage::new().as_shared_module(),
+        BasicMapPackage::new().as_shared_module(),
+        BasicIteratorPackage::new().as_shared_module(),
+        BasicFnPackage::new().as_shared_module(),
+    ];
+}
+
 /// A bare engine: operators and functions of the language, nothing that reaches outside.
 pub(super) fn sandbox() -> Engine {
     let mut engine = Engine::new_raw();
-    ArithmeticPackage::new().register_into_engine(&mut engine);
-    LogicPackage::new().register_into_engine(&mut engine);
-    BasicMathPackage::new().register_into_engine(&mut engine);
-    BasicStringPackage::new().register_into_engine(&mut engine);
-    MoreStringPackage::new().register_into_engine(&mut engine);
-    BasicArrayPackage::new().register_into_engine(&mut engine);
-    BasicMapPackage::new().register_into_engine(&mut engine);
-    BasicIteratorPackage::new().register_into_engine(&mut engine);
-    BasicFnPackage::new().register_into_engine(&mut engine);
+    PACKAGES.with(|packages| {
+        for package in packages {
+            engine.register_global_module(package.clone());
+        }
+    });
     engine
         // Overridden comparisons only count where the built-in short cuts are off.
         .set_fast_operators(false)

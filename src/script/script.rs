@@ -5,7 +5,7 @@ use super::check::{self, ScriptError};
 use super::diagnostic::{Diagnostic, Sources};
 use super::host::{FolderModules, Imports, sandbox};
 use super::interpreter::{Handler, Interpreter};
-use super::lint::{self, Declaration};
+use super::lint::{self, Declaration, Vocabulary};
 #[cfg(feature = "native")]
 use super::native::{self, Native};
 use super::parameters::{Kind, Origin, Parameter, Parameters, Value, Written, base_parameters};
@@ -98,12 +98,12 @@ impl Script {
         let items = register(&mut engine, &state);
         let mut ast = engine.compile(source).map_err(|error| ScriptError::parse(&error, source, path))?;
         ast.set_source(path);
+        let reading = lint::Reading::of(&ast, source);
         // Names that `params` and `init` visibly declare count as known; what they are is checked below.
-        let mut vocabulary = check::vocabulary(&items, &[], &[]);
+        let mut vocabulary = check::vocabulary();
         (vocabulary.ctx_is_open, vocabulary.parameters_are_open) = (true, true);
-        check::findings(&ast, path, &Sources::one(path, source), &vocabulary)?;
+        check::refuse_errors(reading.findings(&ast, &vocabulary), || Sources::one(path, source))?;
         let name = Path::new(path).file_stem().map(|stem| stem.to_string_lossy().into_owned());
-        let declarations = lint::declared(&ast);
         let sources = |imports: &Imports| texts(path, source, imports);
         let interpreter = Interpreter::new(engine, ast)
             .map_err(|error| ScriptError::run(&error, sources(&imports), path))?;
@@ -121,7 +121,7 @@ impl Script {
             names: Vec::new(),
             names_by_default: 0,
             specs: Vec::new(),
-            declarations,
+            declarations: reading.declared().clone(),
             warnings: Vec::new(),
             tier: Tier::Auto,
             #[cfg(feature = "native")]
@@ -129,15 +129,19 @@ impl Script {
             interpreter,
         };
         script.declare_parameters()?;
-        let mut vocabulary = check::vocabulary(&script.items, &script.parameter_names, &[]);
-        vocabulary.ctx_is_open = true;
-        check::findings(&script.interpreter.ast, path, &script.sources(), &vocabulary)?;
+        vocabulary.parameters.extend_from_slice(&script.parameter_names);
+        vocabulary.parameters_are_open = false;
+        let found = reading.findings(&script.interpreter.ast, &vocabulary);
+        check::refuse_errors(found, || script.sources())?;
         script.prepare(&Parameters::new(script.declared_parameters.clone()))?;
         script.names_by_default = script.names.len();
-        let mut vocabulary = check::vocabulary(&script.items, &script.parameter_names, &script.declared());
+        vocabulary.ctx_properties.extend(script.declared().iter().map(check::own_property));
+        vocabulary.ctx_is_open = false;
         vocabulary.modules = script.interpreter.modules();
-        script.warnings = check::findings(&script.interpreter.ast, path, &script.sources(), &vocabulary)?;
-        script.check_imports()?;
+        let found = reading.findings(&script.interpreter.ast, &vocabulary);
+        script.warnings = check::refuse_errors(found, || script.sources())?;
+        vocabulary.modules.clear();
+        script.check_imports(&vocabulary)?;
         Ok(script)
     }
 
@@ -151,8 +155,7 @@ impl Script {
     }
 
     /// Typos in imported files.
-    fn check_imports(&mut self) -> Result<(), ScriptError> {
-        let vocabulary = check::vocabulary(&self.items, &self.parameter_names, &self.declared());
+    fn check_imports(&mut self, vocabulary: &Vocabulary) -> Result<(), ScriptError> {
         for (path, text) in self.imported() {
             let shown = path.display().to_string();
             let mut ast = self
@@ -161,7 +164,8 @@ impl Script {
                 .compile(&text)
                 .map_err(|error| ScriptError::parse(&error, &text, &shown))?;
             ast.set_source(shown.as_str());
-            self.warnings.extend(check::module_findings(&ast, &shown, &self.sources(), &vocabulary)?);
+            let found = lint::Reading::of(&ast, &text).module_findings(&ast, vocabulary);
+            self.warnings.extend(check::refuse_errors(found, || self.sources())?);
         }
         Ok(())
     }
@@ -320,6 +324,9 @@ impl Script {
         if tier != Tier::Native {
             return Ok(());
         }
+        // Made to stay: the run that follows needs it.
+        #[cfg(feature = "native")]
+        self.native_ready();
         let outside = match self.tier() {
             TierInUse::Native { left } => left.into_iter().next(),
             TierInUse::Interpreter { outside } => outside,

@@ -4,7 +4,7 @@ use super::{Answer, Gives, Place, Registrar, fault, finite, type_of};
 use crate::indicators::{Definition, Given, REGISTRY, Source, Spec};
 use crate::model::Price;
 use crate::script::parameters::{Kind, Value, Written};
-use rhai::{Array, Dynamic, INT, Module};
+use rhai::{Array, Dynamic, FuncRegistration, INT, Module, Shared};
 use std::sync::Arc;
 
 /// What `init` puts into its map: a series, or an indicator with several of them.
@@ -23,9 +23,7 @@ pub(in crate::script) struct DeclaredParameter {
 
 impl Registrar<'_> {
     pub(super) fn constants(&mut self) {
-        let mut module = Module::new();
         for price in Price::ALL {
-            module.set_var(price.name(), Declared::Source(Source::Price(price)));
             self.describe(
                 Place::Constant,
                 price.name(),
@@ -34,7 +32,6 @@ impl Registrar<'_> {
                 format!("the candle's {} as an indicator's source", price.name()),
             );
         }
-        self.engine.register_global_module(module.into());
     }
 
     pub(super) fn parameter_kinds(&mut self) {
@@ -77,8 +74,8 @@ impl Registrar<'_> {
 
     pub(super) fn indicators(&mut self) {
         self.engine.register_type_with_name::<Declared>("indicator");
+        self.engine.register_global_module(DECLARED.with(Shared::clone));
         for definition in REGISTRY {
-            self.indicator(definition);
             let arguments: Vec<&'static str> =
                 (0..definition.parameters.len()).map(|index| definition.parameter_name(index)).collect();
             let fields = match definition.fields {
@@ -99,26 +96,38 @@ impl Registrar<'_> {
             });
         }
     }
+}
 
-    fn indicator(&mut self, definition: &'static Definition) {
-        // One closure per arity: Rhai knows functions by name and number of arguments.
-        let build = move |given: &[Dynamic]| -> Answer<Declared> {
-            let given = given.iter().map(given_of).collect();
-            let spec = Spec::new(definition, given).map_err(|error| fault(error.to_string()))?;
-            let spec = Arc::new(spec);
-            Ok(match definition.fields {
-                [_] => Declared::Source(Source::Output { spec, field: 0 }),
-                _ => Declared::Multi(spec),
-            })
-        };
-        let name = definition.name;
-        let engine = &mut *self.engine;
-        engine.register_fn(name, move || build(&[]));
-        engine.register_fn(name, move |a: Dynamic| build(&[a]));
-        engine.register_fn(name, move |a: Dynamic, b: Dynamic| build(&[a, b]));
-        engine.register_fn(name, move |a: Dynamic, b: Dynamic, c: Dynamic| build(&[a, b, c]));
-        engine.register_fn(name, move |a: Dynamic, b: Dynamic, c: Dynamic, d: Dynamic| build(&[a, b, c, d]));
-    }
+thread_local! {
+    /// Series and indicators, which need no state of a script, for all engines of a thread.
+    static DECLARED: Shared<Module> = {
+        let mut module = Module::new();
+        for price in Price::ALL {
+            module.set_var(price.name(), Declared::Source(Source::Price(price)));
+        }
+        REGISTRY.iter().for_each(|definition| indicator(&mut module, definition));
+        module.into()
+    };
+}
+
+fn indicator(module: &mut Module, definition: &'static Definition) {
+    // One closure per arity: Rhai knows functions by name and number of arguments.
+    let build = move |given: &[Dynamic]| -> Answer<Declared> {
+        let given = given.iter().map(given_of).collect();
+        let spec = Spec::new(definition, given).map_err(|error| fault(error.to_string()))?;
+        let spec = Arc::new(spec);
+        Ok(match definition.fields {
+            [_] => Declared::Source(Source::Output { spec, field: 0 }),
+            _ => Declared::Multi(spec),
+        })
+    };
+    let name = || FuncRegistration::new(definition.name);
+    name().set_into_module(module, move || build(&[]));
+    name().set_into_module(module, move |a: Dynamic| build(&[a]));
+    name().set_into_module(module, move |a: Dynamic, b: Dynamic| build(&[a, b]));
+    name().set_into_module(module, move |a: Dynamic, b: Dynamic, c: Dynamic| build(&[a, b, c]));
+    name()
+        .set_into_module(module, move |a: Dynamic, b: Dynamic, c: Dynamic, d: Dynamic| build(&[a, b, c, d]));
 }
 
 fn declared_parameter(kind: Kind, default: Value, ordered: bool) -> Answer<DeclaredParameter> {

@@ -1,8 +1,7 @@
 //! What a script declares, read off its syntax tree: the names `params` and `init` put into their maps, and
 //! what it imports.
 
-use super::tree::{self, Function, Link, chain, place, variable_name};
-use crate::script::source::Source;
+use super::tree::{Function, Link, chain, place, variable_name};
 use rhai::{AST, ASTNode, Expr, Position, Stmt};
 
 /// What a declared name is set to, as far as its text shows.
@@ -29,12 +28,6 @@ pub struct Declaration {
 pub struct Declared {
     pub params: Vec<Declaration>,
     pub init: Vec<Declaration>,
-}
-
-/// The names `params` and `init` visibly put into their maps: keys of map literals, `m.key = …`,
-/// `m["key"] = …`. Maps inside maps, and what helper functions build, are not looked into.
-pub fn declared(ast: &AST) -> Declared {
-    declared_by(&tree::functions(ast, &Source::new("")))
 }
 
 pub(super) fn declared_by(functions: &[Function]) -> Declared {

@@ -22,31 +22,48 @@ mod vocabulary;
 mod walk;
 mod words;
 
-pub use declared::{Declaration, Declared, DeclaredValue, declared, imports};
+pub use declared::{Declaration, Declared, DeclaredValue, imports};
 pub use vocabulary::{FunctionSignature, Phase, Property, PropertyKind, Vocabulary};
 
 use super::diagnostic::Diagnostic;
 use super::source::Source;
 use linter::Linter;
 use rhai::AST;
+use tree::Function;
 
-/// Findings about a strategy, in order of position. The script is refused if one is an error.
-///
-/// They carry the name the tree has ([`AST::set_source`]).
-pub fn lint(ast: &AST, source: &str, vocabulary: &Vocabulary) -> Vec<Diagnostic> {
-    run(ast, source, vocabulary, true)
+/// A script as the linter reads it: the same whatever the vocabulary, of which a load has one after the other.
+pub struct Reading {
+    functions: Vec<Function>,
+    declared: Declared,
 }
 
-/// Findings about an imported module, which has no handlers and whose functions may be given anything.
-pub fn lint_module(ast: &AST, source: &str, vocabulary: &Vocabulary) -> Vec<Diagnostic> {
-    run(ast, source, vocabulary, false)
+impl Reading {
+    pub fn of(ast: &AST, source: &str) -> Reading {
+        let functions = tree::functions(ast, &Source::new(source));
+        Reading { declared: declared::declared_by(&functions), functions }
+    }
+
+    /// The names `params` and `init` visibly put into their maps: keys of map literals, `m.key = …`,
+    /// `m["key"] = …`. Maps inside maps, and what helper functions build, are not looked into.
+    pub fn declared(&self) -> &Declared {
+        &self.declared
+    }
+
+    /// Findings about a strategy, in order of position. The script is refused if one is an error.
+    ///
+    /// `ast` is the tree that was read; they carry the name it has ([`AST::set_source`]).
+    pub fn findings(&self, ast: &AST, vocabulary: &Vocabulary) -> Vec<Diagnostic> {
+        run(ast, self, vocabulary, true)
+    }
+
+    /// Findings about an imported module, which has no handlers and whose functions may be given anything.
+    pub fn module_findings(&self, ast: &AST, vocabulary: &Vocabulary) -> Vec<Diagnostic> {
+        run(ast, self, vocabulary, false)
+    }
 }
 
-fn run(ast: &AST, source: &str, vocabulary: &Vocabulary, is_strategy: bool) -> Vec<Diagnostic> {
-    let source = Source::new(source);
-    let functions = tree::functions(ast, &source);
-    let declared = declared::declared_by(&functions);
-    let mut linter = Linter::new(ast, &functions, vocabulary, &declared);
+fn run(ast: &AST, reading: &Reading, vocabulary: &Vocabulary, is_strategy: bool) -> Vec<Diagnostic> {
+    let mut linter = Linter::new(ast, &reading.functions, vocabulary, &reading.declared);
     // First where `ctx` and `p` go, until nothing new is learnt; then the findings.
     while linter.learn(ast) {}
     linter.report(ast);

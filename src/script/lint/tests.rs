@@ -89,7 +89,7 @@ fn check(source: &str) -> String {
         Err(error) => return format!("does not parse: {error}\n"),
     };
     ast.set_source(NAME);
-    let found = lint(&ast, source, &vocabulary());
+    let found = Reading::of(&ast, source).findings(&ast, &vocabulary());
     if found.is_empty() {
         return "clean\n".to_string();
     }
@@ -457,7 +457,7 @@ fn declarations() {
 fn what_a_script_declares() {
     let source = "import \"a/b\" as b;\nfn params() { #{ n: int(1, 2, 3), base: 2 } }\nfn init(p) {\n    import \"c\" as c;\n    let m = #{ x: sma(close, 3), inner: #{ no: 1 } };\n    m.y = true;\n    m[\"z\"] = -1.5;\n    m\n}\nfn on_candle(ctx, p) { #{ not: 1 } }";
     let ast = engine().compile(source).unwrap();
-    let declared = declared(&ast);
+    let declared = Reading::of(&ast, "").declared().clone();
     let lines = |list: &[Declaration]| -> Vec<String> {
         list.iter().map(|d| format!("{} {:?} {}:{}", d.name, d.value, d.line, d.column)).collect()
     };
@@ -472,7 +472,7 @@ fn what_a_script_declares() {
 fn modules_have_no_handlers() {
     let source = "fn pivot(ctx) { (ctx.high + ctx.lwo + ctx.close) / 3.0 }\nfn on_tick() { frobnicate() }";
     let ast = engine().compile(source).unwrap();
-    let found = lint_module(&ast, source, &vocabulary());
+    let found = Reading::of(&ast, source).module_findings(&ast, &vocabulary());
     let shown: Vec<&str> = found.iter().map(|d| d.message.as_str()).collect();
     assert_eq!(shown, ["unknown function `frobnicate`"]);
 }
@@ -527,9 +527,9 @@ fn odd_scripts_do_not_panic() {
         parsed += usize::from(!check(source).starts_with("does not parse"));
         // Also as the optimizer leaves it.
         if let Ok(ast) = Engine::new_raw().compile(source) {
-            lint(&ast, source, &vocabulary());
-            lint(&ast, "", &Vocabulary::default());
-            lint_module(&ast, "fn", &vocabulary());
+            Reading::of(&ast, source).findings(&ast, &vocabulary());
+            Reading::of(&ast, "").findings(&ast, &Vocabulary::default());
+            Reading::of(&ast, "fn").module_findings(&ast, &vocabulary());
         }
     }
     assert!(parsed > ODD.len() * 3 / 4, "only {parsed} of {} parse", ODD.len());
@@ -567,7 +567,7 @@ proptest! {
         }
         let text = text.concat();
         match engine().compile(&text) {
-            Ok(ast) => { lint(&ast, &text, &vocabulary()); check(&text); declared(&ast); imports(&ast); }
+            Ok(ast) => { check(&text); imports(&ast); }
             Err(error) => {
                 let found = crate::script::diagnostic::from_parse_error(&error, &text, NAME);
                 render_plain(&[found], &Sources::one(NAME, text));

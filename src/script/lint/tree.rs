@@ -50,11 +50,12 @@ pub(in crate::script) fn functions(ast: &AST, source: &Source) -> Vec<Function> 
         let single = definitions.len() == 1;
         for definition in definitions {
             let (start, end) = (definition.body.start_position(), definition.body.end_position());
-            let body: Vec<Stmt> = statements
-                .iter()
-                .filter(|s| single || (s.position() >= start && s.position() <= end))
-                .cloned()
-                .collect();
+            let body: Vec<Stmt> = if single {
+                std::mem::take(&mut statements)
+            } else {
+                let is_inside = |s: &&Stmt| s.position() >= start && s.position() <= end;
+                statements.iter().filter(is_inside).cloned().collect()
+            };
             let is_closure = name.starts_with("anon$");
             let (line, column) = place(start);
             let named = source.function_name(&name, line, column).filter(|_| !is_closure);
