@@ -67,6 +67,7 @@ fn native(workload: Workload, settings: &Settings, data: &DataHandler) -> Outcom
 /// Fast 5..50 step 5 × slow 60..240 step 20; what a trial of a search keeps is computed of each.
 fn grid(script: &mut Script, settings: &Settings, candles: &Arc<Candles>) -> Result {
     let cache = ColumnCache::new(candles.clone());
+    let mut room = Vec::new();
     let mut all = Result::default();
     for fast in (5..=50).step_by(5) {
         for slow in (60..=240).step_by(20) {
@@ -75,11 +76,15 @@ fn grid(script: &mut Script, settings: &Settings, candles: &Arc<Candles>) -> Res
                 parameters.set(name, &Written::Value(Value::Int(value))).unwrap();
             }
             script.prepare(&parameters).unwrap();
-            let outcome = run(script, settings, &script.data(&settings.rules, &cache));
+            let data = script.data(&settings.rules, &cache);
+            let rows = 0..candles.len();
+            let backtest = Backtest { settings, data: &data, rows, detail: None };
+            let outcome = backtest.run_in(script, room).unwrap_or_else(|fault| panic!("{fault}"));
             black_box(Metrics::of(&outcome, candles));
             black_box(ReturnSums::of(outcome.initial_balance, &outcome.equity));
             let one = result(&outcome);
             all = Result { trades: all.trades + one.trades, equity: all.equity.max(one.equity) };
+            room = outcome.equity;
         }
     }
     all

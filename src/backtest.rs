@@ -74,12 +74,17 @@ pub struct Backtest<'a> {
 impl Backtest<'_> {
     /// Runs `strategy`; allocates only for trades and the equity curve.
     pub fn run<S: Strategy>(&self, strategy: &mut S) -> Result<Outcome, StrategyFault> {
-        self.run_with(strategy, None).map(|(outcome, _)| outcome)
+        self.run_in(strategy, Vec::new())
+    }
+
+    /// Runs `strategy` and keeps the equity curve in the room of an old one.
+    pub fn run_in<S: Strategy>(&self, strategy: &mut S, room: Vec<f64>) -> Result<Outcome, StrategyFault> {
+        self.run_with(strategy, room, None).map(|(outcome, _)| outcome)
     }
 
     /// Runs `strategy` and keeps a trace of what happened.
     pub fn run_traced<S: Strategy>(&self, strategy: &mut S) -> Result<(Outcome, Trace), StrategyFault> {
-        self.run_with(strategy, Some(Trace::default()))
+        self.run_with(strategy, Vec::new(), Some(Trace::default()))
             .map(|(outcome, trace)| (outcome, trace.unwrap_or_default()))
     }
 
@@ -97,15 +102,18 @@ impl Backtest<'_> {
     fn run_with<S: Strategy>(
         &self,
         strategy: &mut S,
+        mut equity: Vec<f64>,
         trace: Option<Trace>,
     ) -> Result<(Outcome, Option<Trace>), StrategyFault> {
+        equity.clear();
+        equity.reserve_exact(self.rows.len());
         let mut recorder = OutcomeRecorder {
             outcome: Outcome {
                 initial_balance: self.settings.initial_balance,
                 range: self.rows.clone(),
                 first_decision: None,
                 trades: Vec::new(),
-                equity: Vec::with_capacity(self.rows.len()),
+                equity,
                 closes_in_position: 0,
                 vetoes: Counts::default(),
                 refusals: Counts::default(),

@@ -282,7 +282,8 @@ impl Protection {
     /// False, and nothing has happened, if it can.
     #[inline(always)]
     pub fn passes(&mut self, prices: [f64; 4]) -> bool {
-        let [a, b, c, d] = prices.map(|price| self.sign * price);
+        let [a, b, c, d] = prices;
+        let (a, b, c, d) = (self.sign * a, self.sign * b, self.sign * c, self.sign * d);
         let (least, most) = (lower(lower(a, b), lower(c, d)), higher(higher(a, b), higher(c, d)));
         let moves = self.trail_factor != 0.0 || self.break_even_at < f64::INFINITY;
         if moves && most > self.peak {
@@ -301,6 +302,21 @@ impl Protection {
     #[inline(always)]
     pub fn raise_peak(&mut self, favourable: f64) {
         self.peak = higher(self.peak, self.sign * favourable);
+    }
+
+    /// The same over many prices.
+    pub fn raise_peak_over(&mut self, favourable: &[f64]) {
+        // Several at a time: one after the other each would wait for the one before.
+        const LANES: usize = 8;
+        let (lanes, rest) = favourable.as_chunks::<LANES>();
+        let mut peaks = [self.peak; LANES];
+        for prices in lanes {
+            for (peak, price) in peaks.iter_mut().zip(prices) {
+                *peak = higher(*peak, self.sign * price);
+            }
+        }
+        self.peak = peaks.into_iter().fold(self.peak, higher);
+        rest.iter().for_each(|&price| self.raise_peak(price));
     }
 
     /// The price at which a stop stands now (fixed or trailing, the tighter), if there is one.

@@ -122,9 +122,11 @@ impl RiskManager {
         }
     }
 
-    /// A trade was closed in `row`, a candle of the UTC day of `close_time`.
-    pub fn on_trade(&mut self, trade: &Trade, row: usize, close_time: i64) {
-        self.lift_streak(day_of(close_time));
+    /// A trade was closed in `row`. The candle's close time is asked for where its UTC day counts.
+    pub fn on_trade(&mut self, trade: &Trade, row: usize, close_time: impl FnOnce() -> i64) {
+        if self.streak_day.is_some() {
+            self.lift_streak(day_of(close_time()));
+        }
         if trade.pnl > 0.0 {
             self.losses_in_a_row = 0;
             return;

@@ -220,15 +220,12 @@ impl<S: Strategy, R: Recorder> Engine<S, R> {
                 Ok(None)
             }
             Event::Closed { row, last } => {
-                let candles = self.data.candles();
-                let (close, close_time) = (candles.close[row], candles.close_time[row]);
-                self.on_close(row, close, close_time, last).map(|_| None)
+                let close = self.data.candles().close[row];
+                self.on_close(row, close, last).map(|_| None)
             }
             Event::Asked { row } => {
-                let candles = self.data.candles();
-                let (close, close_time) = (candles.close[row], candles.close_time[row]);
-                let equity = self.state.position.equity(close);
-                self.ask(row, equity, close_time, false).map(|_| None)
+                let equity = self.state.position.equity(self.data.candles().close[row]);
+                self.ask(row, equity, false).map(|_| None)
             }
             Event::Unanswered { row } => {
                 self.intents.clear();
@@ -320,7 +317,7 @@ impl<S: Strategy, R: Recorder> Engine<S, R> {
                 let Some(trade) = self.state.position.on_exit(fill, reason, row, cause) else {
                     return Ok(None);
                 };
-                self.state.risk.on_trade(&trade, row, self.data.close_time(row));
+                self.state.risk.on_trade(&trade, row, || self.data.close_time(row));
                 let told = match reason {
                     ExitReason::EndOfData => Ok(()),
                     _ => self.tell_strategy(row, fill, Some(&trade)),
@@ -365,26 +362,20 @@ impl<S: Strategy, R: Recorder> Engine<S, R> {
         Ok(())
     }
 
-    /// [`Event::Closed`], of a candle whose close is known to be these. Whether anything may be due at the next open.
+    /// [`Event::Closed`], of a candle whose close is known to be this. Whether anything may be due at the next open.
     #[inline(always)]
-    fn on_close(
-        &mut self,
-        row: usize,
-        close: f64,
-        close_time: i64,
-        last: bool,
-    ) -> Result<bool, StrategyFault> {
+    fn on_close(&mut self, row: usize, close: f64, last: bool) -> Result<bool, StrategyFault> {
         let equity = self.state.position.equity(close);
         if !self.unguarded {
-            self.state.risk.on_close(equity, close_time);
+            self.state.risk.on_close(equity, self.data.close_time(row));
         }
         self.recorder.on_close(row, equity, self.state.position.position());
-        self.ask(row, equity, close_time, last)
+        self.ask(row, equity, last)
     }
 
     /// Asks the strategy and judges what it wants. Whether anything may be due at the next open.
     #[inline(always)]
-    fn ask(&mut self, row: usize, equity: f64, close_time: i64, last: bool) -> Result<bool, StrategyFault> {
+    fn ask(&mut self, row: usize, equity: f64, last: bool) -> Result<bool, StrategyFault> {
         if row < self.data.first_warm() {
             return Ok(false);
         }
@@ -392,7 +383,7 @@ impl<S: Strategy, R: Recorder> Engine<S, R> {
             self.state.decided_before = true;
             self.recorder.on_first_decision(row);
         }
-        self.stand(row, close_time);
+        self.stand(row);
         let moment = Moment {
             row,
             index: row - self.state.first_row,
@@ -420,11 +411,11 @@ impl<S: Strategy, R: Recorder> Engine<S, R> {
 
     /// Finds what stands in the way of an entry.
     #[inline(always)]
-    fn stand(&mut self, row: usize, close_time: i64) {
+    fn stand(&mut self, row: usize) {
         self.state.standing = if self.unguarded {
             self.state.risk.cooling(row)
         } else {
-            self.state.risk.standing(row, close_time + 1, || self.data.atr_pass(row))
+            self.state.risk.standing(row, self.data.close_time(row) + 1, || self.data.atr_pass(row))
         };
     }
 
@@ -432,7 +423,11 @@ impl<S: Strategy, R: Recorder> Engine<S, R> {
     fn foresee(&mut self, rows: Range<usize>) -> usize {
         let position = self.state.position.position();
         let times_out = position.is_some() && self.settings.rules.max_holding_candles > 0;
-        if !self.state.decided_before || self.state.risk.judges_closes() || self.state.risk.is_halted() || times_out {
+        if !self.state.decided_before
+            || self.state.risk.judges_closes()
+            || self.state.risk.is_halted()
+            || times_out
+        {
             return rows.start;
         }
         let held = position.map(|position| position.direction);
@@ -446,10 +441,10 @@ impl<S: Strategy, R: Recorder> Engine<S, R> {
 
     /// A close that was foreseen.
     #[inline(always)]
-    fn on_quiet_close(&mut self, row: usize, close: f64, close_time: i64) {
+    fn on_quiet_close(&mut self, row: usize, close: f64) {
         let equity = self.state.position.equity(close);
         self.recorder.on_close(row, equity, self.state.position.position());
-        self.stand(row, close_time);
+        self.stand(row);
         self.recorder.on_decided(row, &self.state);
     }
 
@@ -467,8 +462,7 @@ impl<S: Strategy, R: Recorder> Engine<S, R> {
                 cash: position.cash(),
                 holding: position.holding(),
             });
-            let close_time = candles.close_time[end - 1];
-            self.stand(end - 1, close_time);
+            self.stand(end - 1);
         }
         end
     }
@@ -552,7 +546,7 @@ pub fn run<S: Strategy, V: Venue, R: Recorder>(
     recorder: &mut R,
 ) -> Result<(), StrategyFault> {
     let candles = data.candles().clone();
-    let (close, close_time) = (candles.close.as_slice(), candles.close_time.as_slice());
+    let close = candles.close.as_slice();
     let mut engine = Engine::new(settings.clone(), data.clone(), rows.start, strategy, recorder);
     let mut pending = engine.has_pending();
     // Closes before it are foreseen: the strategy has passed over them.
@@ -577,11 +571,11 @@ pub fn run<S: Strategy, V: Venue, R: Recorder>(
             foreseen = row;
         }
         if row < foreseen {
-            engine.on_quiet_close(row, close[row], close_time[row]);
+            engine.on_quiet_close(row, close[row]);
             row += 1;
             continue;
         }
-        if engine.on_close(row, close[row], close_time[row], row + 1 == rows.end)? {
+        if engine.on_close(row, close[row], row + 1 == rows.end)? {
             pending = engine.has_pending();
         }
         engine.recorder.on_decided(row, &engine.state);

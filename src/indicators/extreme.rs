@@ -78,9 +78,6 @@ impl<T: Ranked> Extreme<T> {
     }
 }
 
-/// Values that are compared at once.
-const LANES: usize = 4;
-
 impl Extreme<f64> {
     /// [`update`](Extreme::update) with `sign` times each of the values, and `sign` times what it gives.
     #[inline(always)]
@@ -107,31 +104,23 @@ impl Extreme<f64> {
 }
 
 /// `sign` times the greatest of each `n` neighbours, times `sign`: of 1, 2, 4 and so on, and at last of two such
-/// windows that together are `n` long. No step waits for the one before it.
+/// windows that together are `n` long. No step waits for the one before it, so that several are made at once.
 #[inline(always)]
 fn windows(values: &[f64], n: usize, out: &mut [f64], sign: f64) {
     let mut greatest: Vec<f64> = values.iter().map(|value| sign * value).collect();
+    let mut wider = greatest.clone();
     let mut width = 1;
     while 2 * width <= n {
-        let count = greatest.len() - width;
-        let mut row = 0;
-        // In place: what is read is never behind what was written.
-        while row + LANES <= count {
-            let at = |from: usize| -> [f64; LANES] { std::array::from_fn(|lane| greatest[from + lane]) };
-            let (one, other) = (at(row), at(row + width));
-            for lane in 0..LANES {
-                greatest[row + lane] = greater(one[lane], other[lane]);
-            }
-            row += LANES;
+        let pairs = greatest.iter().zip(&greatest[width..]);
+        for (slot, (&one, &other)) in wider.iter_mut().zip(pairs) {
+            *slot = greater(one, other);
         }
-        for row in row..count {
-            greatest[row] = greater(greatest[row], greatest[row + width]);
-        }
-        greatest.truncate(count);
+        wider.truncate(greatest.len() - width);
+        std::mem::swap(&mut greatest, &mut wider);
         width *= 2;
     }
-    let others = &greatest[n - width..];
-    for ((slot, &one), &other) in out.iter_mut().zip(&greatest).zip(others) {
+    let pairs = greatest.iter().zip(&greatest[n - width..]);
+    for (slot, (&one, &other)) in out.iter_mut().zip(pairs) {
         *slot = sign * greater(one, other) + 0.0;
     }
 }

@@ -181,6 +181,8 @@ pub struct Runner<'a> {
     study: &'a Study,
     script: Script,
     parameters: Parameters,
+    /// An equity curve that nobody needs any more.
+    room: Vec<f64>,
 }
 
 impl<'a> Runner<'a> {
@@ -189,7 +191,7 @@ impl<'a> Runner<'a> {
         let recipe = &study.plan.recipe;
         let mut script = recipe.script(&recipe.script)?;
         script.set_tier(study.tier).map_err(JobError::from)?;
-        Ok(Runner { study, script, parameters: study.parameters.clone() })
+        Ok(Runner { study, script, parameters: study.parameters.clone(), room: Vec::new() })
     }
 
     /// Runs a trial; an error is the script's, in one line.
@@ -199,6 +201,7 @@ impl<'a> Runner<'a> {
         let metrics = Metrics::of(&outcome, self.study.setup.candles());
         // Overfitting is judged on the whole range only.
         let sums = (place.window == 0).then(|| ReturnSums::of(outcome.initial_balance, &outcome.equity));
+        self.room = outcome.equity;
         Ok(Figures::new(&metrics, sums))
     }
 
@@ -219,7 +222,8 @@ impl<'a> Runner<'a> {
         let data = self.script.data(&settings.rules, columns);
         let detail = setup.market.detail.as_ref().map(|detail| &*detail.candles);
         let backtest = Backtest { settings: &settings, data: &data, rows, detail };
-        backtest.run(&mut self.script).map_err(|fault| fault.line)
+        let room = std::mem::take(&mut self.room);
+        backtest.run_in(&mut self.script, room).map_err(|fault| fault.line)
     }
 }
 

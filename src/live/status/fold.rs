@@ -363,7 +363,7 @@ impl StatusFold {
         if let (Some(risk), Some(last)) = (&mut self.risk, self.candle) {
             // It happened in the candle after the last closed one.
             let length = last.close_time - last.open_time + 1;
-            risk.on_trade(trade, self.rows, last.close_time.saturating_add(length));
+            risk.on_trade(trade, self.rows, || last.close_time.saturating_add(length));
         }
     }
 

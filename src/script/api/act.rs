@@ -131,10 +131,16 @@ impl Registrar<'_> {
                 Ok(())
             },
         );
-        self.action("target_at", "price", "sets the target at a price", true, |_, intents, value: Dynamic| {
-            intents.levels.target_price = Some(finite(&value, "target_at")?);
-            Ok(())
-        });
+        self.action(
+            "target_at",
+            "price",
+            "sets the target at a price",
+            true,
+            |_, intents, value: Dynamic| {
+                intents.levels.target_price = Some(finite(&value, "target_at")?);
+                Ok(())
+            },
+        );
         let fraction = |value: &Dynamic, name: &str, below: f64| {
             let value = finite(value, name)?;
             if (0.0..below).contains(&value) {

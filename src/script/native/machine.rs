@@ -55,8 +55,10 @@ impl Code {
     pub fn new(program: &Program, way: Way) -> Result<Code, MachineError> {
         let failed = |error: &dyn std::fmt::Display| MachineError(error.to_string());
         let mut flags = settings::builder();
+        // It looks for mistakes in what we made, and costs as much as the rest.
+        let verifier = ("enable_verifier", if cfg!(debug_assertions) { "true" } else { "false" });
         for (name, value) in
-            [("opt_level", "speed"), ("use_colocated_libcalls", "false"), ("is_pic", "false")]
+            [("opt_level", "speed"), ("use_colocated_libcalls", "false"), ("is_pic", "false"), verifier]
         {
             flags.set(name, value).map_err(|error| failed(&error))?;
         }
@@ -99,7 +101,7 @@ impl Code {
     ///
     /// # Safety
     /// The frame's tables must be as long as the program says, each series longer than the frame's row and as long as
-    /// the end, and the row not below the program's history.
+    /// the end, the end of [`Way::Quiet`] behind the row, and the row not below the program's history.
     #[inline(always)]
     pub unsafe fn run(&self, frame: &mut Frame, end: usize) -> i64 {
         // SAFETY: as the caller promises.
@@ -198,16 +200,12 @@ impl<'a> Emitter<'a> {
         self.bases = (0..self.program.series.len() as u32).map(|series| self.rows(series)).collect();
         self.load_parameters();
         let row = self.builder.declare_var(types::I64);
-        let (again, walk, over) =
-            (self.builder.create_block(), self.builder.create_block(), self.builder.create_block());
+        let (again, over) = (self.builder.create_block(), self.builder.create_block());
         let first = self.row;
         self.builder.def_var(row, first);
         self.builder.ins().jump(again, &[]);
         self.begin(again);
         self.row = self.builder.use_var(row);
-        let is_over = self.builder.ins().icmp(IntCC::SignedGreaterThanOrEqual, self.row, self.end);
-        self.builder.ins().brif(is_over, over, &[], walk, &[]);
-        self.begin(walk);
         if any(&self.program.steps, &|step| matches!(step, Step::Set(_, Op::Call(..), _))) {
             let at = offset_of!(Frame, row) as i32;
             self.builder.ins().store(MemFlagsData::trusted(), self.row, self.frame, at);
@@ -216,11 +214,12 @@ impl<'a> Emitter<'a> {
         if !self.ended {
             let next = self.builder.ins().iadd_imm_s(self.row, 1);
             self.builder.def_var(row, next);
-            self.builder.ins().jump(again, &[]);
+            let goes_on = self.builder.ins().icmp(IntCC::SignedLessThan, next, self.end);
+            self.builder.ins().brif(goes_on, again, &[], over, &[]);
         }
-        for block in [over, self.give_up] {
+        for (block, value) in [(over, self.end), (self.give_up, self.row)] {
             self.begin(block);
-            self.builder.ins().return_(&[self.row]);
+            self.builder.ins().return_(&[value]);
         }
     }
 

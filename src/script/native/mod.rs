@@ -305,7 +305,7 @@ impl Native {
         }
         let Some(code) = quiet.get_or_init(|| Code::new(program, Way::Quiet).ok()) else { return 0 };
         let mut frame = running.tables.frame(&self.host, program, rows.start, held, allow_short);
-        // SAFETY: as in `on_candle`; the end is within the series too.
+        // SAFETY: as in `on_candle`; the end is behind the row and within the series too.
         #[allow(unsafe_code)]
         let first = unsafe { code.run(&mut frame, end) };
         let passed = usize::try_from(first).map_or(0, |first| first.clamp(rows.start, end) - rows.start);

@@ -154,7 +154,7 @@ impl Frame<'_> {
     fn text(&self, number: i64) -> Dynamic {
         let texts = self.host.texts.borrow();
         let text = usize::try_from(number).ok().and_then(|number| texts.get(number));
-        Dynamic::from(text.unwrap_or_default().to_owned())
+        text.cloned().unwrap_or_default().into()
     }
 
     fn reader(&self, number: i64) -> Option<Reader> {

@@ -170,7 +170,7 @@ impl Venue for SimulatedVenue<'_> {
                 Direction::Long => &self.candles.high,
                 Direction::Short => &self.candles.low,
             };
-            extremes[rows.clone()].iter().for_each(|&extreme| protection.raise_peak(extreme));
+            protection.raise_peak_over(&extremes[rows.clone()]);
             return rows.len();
         }
         let Candles { open, high, low, close, .. } = self.candles;

@@ -19,6 +19,7 @@ mod values;
 use super::ir::{Edge, Kind, Label, Local, Op, Operand, Program, Step};
 use super::syntax::{At, Constant, Form, Functions, Loop, Node, assigned};
 use crate::script::host::OPERATIONS_MAX;
+use rhai::ImmutableString;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use values::Val;
@@ -67,19 +68,19 @@ pub struct Outside {
 
 /// Numbers of texts; the same text has the same number everywhere.
 #[derive(Debug, Default)]
-pub struct Texts(Vec<String>);
+pub struct Texts(Vec<ImmutableString>);
 
 impl Texts {
     pub fn number(&mut self, text: &str) -> usize {
         let known = self.0.iter().position(|it| it == text);
         known.unwrap_or_else(|| {
-            self.0.push(text.to_owned());
+            self.0.push(text.into());
             self.0.len() - 1
         })
     }
 
-    pub fn get(&self, number: usize) -> Option<&str> {
-        self.0.get(number).map(String::as_str)
+    pub fn get(&self, number: usize) -> Option<&ImmutableString> {
+        self.0.get(number)
     }
 }
 
