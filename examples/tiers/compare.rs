@@ -3,7 +3,9 @@
 use super::generator::Program;
 use super::world::{ROWS, Told, World, told};
 use mista::backtest::{Backtest, Outcome};
-use mista::engine::{Intents, Rules, Settings, Strategy, StrategyFault};
+use mista::engine::{
+    AtrFilter, EngineState, Hours, Intents, Limits, Recorder, Rules, Settings, Strategy, StrategyFault,
+};
 use mista::model::Size;
 use mista::script::{Script, ScriptError, Slot, Tier, TierInUse, Value, Written};
 use std::fmt::{self, Display, Formatter, Write};
@@ -217,25 +219,52 @@ type Ran = Result<(Outcome, TraceShown), StrategyFault>;
 
 fn run(script: &mut Script, program: &Program, world: &World) -> Result<Ran, ScriptError> {
     put_in_force(script, &program.values[0])?;
-    let settings = Settings {
-        symbol: "TESTUSDT".to_owned(),
-        allow_short: program.seed.is_multiple_of(20),
-        size: Size::EquityPct(50.0),
-        rules: Rules { cooldown_candles: (program.seed / 10 % 3) as u32, ..Rules::default() },
-        ..Settings::default()
-    };
+    let settings = settings(program.seed / 10);
     let data = script.data(&settings.rules, world.of(program.seed));
     let backtest = Backtest { settings: &settings, data: &data, rows: 0..ROWS, detail: None };
     let ran = backtest.run_traced(script);
+    // Once more for one who is told of each close, which is not how a backtest is told.
+    put_in_force(script, &program.values[0])?;
+    let mut states = States::default();
+    let _ = backtest.watch(script, &mut states);
     let names = script.plot_names();
     Ok(ran.map(|(outcome, trace)| {
         let name = |plot: usize| names.get(plot).cloned().unwrap_or_default();
         let plots = trace.plots.iter().map(|(row, plot, value)| (*row, name(*plot), *value)).collect();
-        (
-            outcome,
-            TraceShown { stops: trace.stops, held: format!("{:?}", trace.held), logs: trace.logs, plots },
-        )
+        let held = format!("{:?}", trace.held);
+        (outcome, TraceShown { stops: trace.stops, held, logs: trace.logs, plots, states: states.0 })
     }))
+}
+
+/// Rules and limits of each kind, now and then.
+fn settings(kind: u64) -> Settings {
+    let maybe = |each: u64, value: f64| kind.is_multiple_of(each).then_some(value);
+    Settings {
+        symbol: "TESTUSDT".to_owned(),
+        allow_short: kind.is_multiple_of(2),
+        size: Size::EquityPct(50.0),
+        rules: Rules {
+            cooldown_candles: (kind % 3) as u32,
+            max_holding_candles: if kind % 7 == 3 { 5 } else { 0 },
+            stop_loss_pct: maybe(4, 0.01),
+            take_profit_pct: maybe(5, 0.02),
+            trailing_stop_loss_pct: maybe(6, 0.015),
+            atr_filter: (kind % 8 == 5).then_some(AtrFilter { period: 3, multiplier: 1.0, sma_period: 3 }),
+            seasonality: (kind % 8 == 6).then_some(Hours { from: 6, to: 18 }),
+        },
+        limits: Limits { max_consecutive_losses: (kind % 9 == 4).then_some(2), ..Limits::default() },
+        ..Settings::default()
+    }
+}
+
+/// The engine after each close.
+#[derive(Debug, Default)]
+struct States(Vec<EngineState>);
+
+impl Recorder for States {
+    fn on_decided(&mut self, _: usize, state: &EngineState) {
+        self.0.push(state.clone());
+    }
 }
 
 /// A trace with the names of what it drew.
@@ -246,6 +275,7 @@ struct TraceShown {
     held: String,
     logs: Vec<(usize, String)>,
     plots: Vec<(usize, String, f64)>,
+    states: Vec<EngineState>,
 }
 
 fn same_float(a: f64, b: f64) -> bool {

@@ -15,6 +15,7 @@ pub struct Tally {
     pub fault_count: u64,
     pub whole_runs: u64,
     pub trades: u64,
+    pub quiet: u64,
     pub generating: Duration,
     pub slowest: (Duration, u64),
     pub time: Duration,
@@ -34,6 +35,7 @@ impl Tally {
         self.fault_count += compared.faults.len() as u64;
         self.whole_runs += compared.whole_runs;
         self.trades += compared.trades;
+        self.quiet += compared.quiet;
         self.time += time;
         self.slowest = self.slowest.max((time, program.seed));
         for fault in &compared.faults {
@@ -57,6 +59,7 @@ impl Tally {
         self.fault_count += other.fault_count;
         self.whole_runs += other.whole_runs;
         self.trades += other.trades;
+        self.quiet += other.quiet;
         self.generating += other.generating;
         self.time += other.time;
         self.slowest = self.slowest.max(other.slowest);
@@ -99,11 +102,12 @@ impl Tally {
         let each = |time: Duration| time.as_secs_f64() * 1e3 / programs;
         let _ = write!(
             text,
-            "{} programs, {} native, {} calls, {} of them failed in {} programs, {} whole backtests with {} trades\n\
+            "{} programs, {} native, {} calls, {} passed over as quiet, {} failed in {} programs, {} whole backtests with {} trades\n\
              {:.1} s; {:.3} ms a program, {:.3} of it to write it; the slowest {:.1} ms, seed {}",
             self.programs,
             self.native,
             self.calls,
+            self.quiet,
             self.fault_count,
             self.faulty_programs,
             self.whole_runs,
