@@ -29,7 +29,8 @@ WORKLOADS = {
 SEARCHED = "ma_crossover"
 FAST = range(5, 51, 5)
 SLOW = range(60, 241, 20)
-SEARCHERS = ["vectorbt-numba", "vectorbt-rust", "backtesting"]
+VECTORIZED = ["vectorbt-rust", "vectorbt-numba"]
+SEARCHERS = [*VECTORIZED, "backtesting"]
 # Final values closer than this, relative to each other, are equal.
 TOLERANCE = 1e-6
 
@@ -193,12 +194,12 @@ def main():
             command = [target / "examples/bench_run", "candles", str(candles), path, arguments.gap_bps]
             subprocess.run(command, check=True)
             for workload in filter(wanted.__contains__, WORKLOADS):
-                rows.append(floor(target, workload, candles, path))
-                rows.append(mista(target, workload, candles, path))
-                rows.append(peer("backtesting", workload, candles, path))
-                if candles <= arguments.backtrader_rows:
-                    rows.append(peer("backtrader", workload, candles, path))
-                print_rows(rows[-4:] if candles <= arguments.backtrader_rows else rows[-3:])
+                peers = [*VECTORIZED, "backtesting"]
+                peers += ["backtrader"] if candles <= arguments.backtrader_rows else []
+                found = [floor(target, workload, candles, path), mista(target, workload, candles, path)]
+                found += [peer(engine, workload, candles, path) for engine in peers]
+                print_rows(found)
+                rows += found
             if "W3" in wanted and candles <= arguments.search_rows:
                 found = searches(target, Path(folder), candles, path, arguments.repetitions)
                 print_searches(found)

@@ -1,10 +1,10 @@
 """One engine, one workload, one process: prints a line of JSON. Started by compare.py.
 
-    engines.py backtesting|backtrader W1|W2 CANDLES.csv
+    engines.py backtesting|backtrader|vectorbt-numba|vectorbt-rust W1|W2 CANDLES.csv
     engines.py backtesting|vectorbt-numba|vectorbt-rust W3 CANDLES.csv GRID.json
 
 The CPU time is that of the engine alone: candles are in memory as a data frame before the clock starts. W3 is a grid of
-W1's parameters; its engines have been warmed up on the first candles, so that nothing is compiled while the clock runs.
+W1's parameters. vectorbt and its engines have been warmed up on the first candles, so that nothing is compiled while the clock runs.
 """
 
 import json
@@ -23,6 +23,8 @@ SIZE = 0.95
 # Where commission counts into the fraction, this gives the same quantity.
 SIZE_WITH_COMMISSION = SIZE * (1 + COMMISSION)
 CASH = 10_000
+# Its engine setting: "auto" takes what vectorbt-rust has, and Numba for the rest.
+VECTORBT = {"vectorbt-numba": "numba", "vectorbt-rust": "auto"}
 # Candles that are enough to have everything compiled.
 WARM_UP = 2000
 
@@ -171,6 +173,41 @@ def with_backtrader(workload, frame):
     return cpu, strategy.closed + open_at_end, cerebro.broker.getvalue(), bt.__version__
 
 
+def with_vectorbt(workload, frame, engine):
+    import vectorbt as vbt
+
+    vbt.settings["engine"] = engine
+    close = frame["close"]
+    start = time.process_time()
+    if workload == "W1":
+        fast, slow = vbt.MA.run(close, 10), vbt.MA.run(close, 50)
+        entries, exits = fast.ma_crossed_above(slow), fast.ma_crossed_below(slow)
+        levels = {}
+    else:
+        entries = close > frame["high"].vbt.rolling_max(20).shift(1)
+        exits = close < frame["low"].vbt.rolling_min(10).shift(1)
+        levels = {
+            **{name: frame[name] for name in ["open", "high", "low"]},
+            **{"sl_stop": 0.02, "tp_stop": 0.04, "stop_entry_price": "fillprice", "stop_exit_price": "stopmarket"},
+        }
+    portfolio = vbt.Portfolio.from_signals(
+        close,
+        # Decided at the close, filled at the next open.
+        entries.vbt.signals.fshift(1),
+        exits.vbt.signals.fshift(1),
+        price=frame["open"],
+        size=SIZE_WITH_COMMISSION,
+        size_type="percent",
+        fees=COMMISSION,
+        init_cash=CASH,
+        freq="1min",
+        **levels,
+    )
+    final, trades = portfolio.final_value(), portfolio.trades.count()
+    cpu = time.process_time() - start
+    return cpu, int(trades), float(final), vbt.__version__
+
+
 class Clock:
     """CPU and wall seconds since it was made, and the peak memory, after each stage of the work."""
 
@@ -212,7 +249,6 @@ def grid_with_vectorbt(frame, grid, engine):
     """All combinations at once, a column each, as its documentation does it."""
     import vectorbt as vbt
 
-    # "auto" takes what vectorbt-rust has, and Numba for the rest.
     vbt.settings["engine"] = engine
     close = frame["close"]
     clock = Clock()
@@ -251,7 +287,7 @@ def search(engine, path, grid):
     if engine == "backtesting":
         run = grid_with_backtesting
     else:
-        run = lambda frame, grid: grid_with_vectorbt(frame, grid, {"vectorbt-rust": "auto"}.get(engine, "numba"))
+        run = lambda frame, grid: grid_with_vectorbt(frame, grid, VECTORBT[engine])
     run(frame.iloc[:WARM_UP], grid)
     clock, results, version = run(frame, grid)
     return {"stages": clock.stages, "results": results, "version": version}
@@ -263,7 +299,11 @@ def main():
         result = search(engine, path, json.loads(rest[0]))
     else:
         frame = read(path)
-        run = with_backtesting if engine == "backtesting" else with_backtrader
+        if engine in VECTORBT:
+            run = lambda workload, frame: with_vectorbt(workload, frame, VECTORBT[engine])
+            run(workload, frame.iloc[:WARM_UP])
+        else:
+            run = with_backtesting if engine == "backtesting" else with_backtrader
         cpu, trades, equity, version = run(workload, frame)
         result = {"cpu_s": cpu, "trades": trades, "final_equity": equity, "candles": len(frame), "version": version}
     print(json.dumps(result | {"numpy": np.__version__, "pandas": pd.__version__}))

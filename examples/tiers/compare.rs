@@ -4,7 +4,8 @@ use super::generator::Program;
 use super::world::{ROWS, Told, World, told};
 use mista::backtest::{Backtest, Outcome};
 use mista::engine::{
-    AtrFilter, EngineState, Hours, Intents, Limits, Recorder, Rules, Settings, Strategy, StrategyFault,
+    AtrFilter, DataHandler, EngineState, Hours, Intents, Limits, Recorder, Rules, Settings, Strategy,
+    StrategyFault,
 };
 use mista::model::Size;
 use mista::script::{Script, ScriptError, Slot, Tier, TierInUse, Value, Written};
@@ -183,8 +184,16 @@ fn calls(script: &mut Script, program: &Program, world: &World) -> Result<Vec<Ca
         put_in_force(script, values)?;
         let data = script.data(&Rules::default(), cache);
         let mut faults = 0;
-        for told in told(program.seed, cache.candles(), data.first_warm().max(from)) {
-            let call = call(script, &data, &told);
+        let all = told(program.seed, cache.candles(), data.first_warm().max(from));
+        let mut quiet_until = 0;
+        for (index, told) in all.iter().enumerate() {
+            if told.row >= quiet_until {
+                // As far as nothing changes that it goes by.
+                let same = all[index..].iter().take_while(|later| later.held() == told.held()).count();
+                let rows = told.row..told.row + same;
+                quiet_until = told.row + script.quiet(&data, told.held(), told.moment().allow_short, rows);
+            }
+            let call = call(script, &data, told, told.row < quiet_until);
             faults += usize::from(call.result.is_err());
             calls.push(call);
             if faults >= FAULTS_MAX {
@@ -195,10 +204,8 @@ fn calls(script: &mut Script, program: &Program, world: &World) -> Result<Vec<Ca
     Ok(calls)
 }
 
-fn call(script: &mut Script, data: &mista::engine::DataHandler, told: &Told) -> Call {
+fn call(script: &mut Script, data: &DataHandler, told: &Told, is_quiet: bool) -> Call {
     let (mut intents, moment) = (Intents::default(), told.moment());
-    let held = moment.position.map(|position| position.direction);
-    let is_quiet = script.quiet(data, held, moment.allow_short, told.row..told.row + 1) > 0;
     let before = if is_quiet { values(script) } else { Vec::new() };
     let result = script.on_candle(data, &moment, &mut intents);
     // Which number a name has depends on what ran before; what is drawn does not.

@@ -74,6 +74,10 @@ pub struct Told {
 }
 
 impl Told {
+    pub fn held(&self) -> Option<Direction> {
+        self.position.as_ref().map(|position| position.direction)
+    }
+
     pub fn moment(&self) -> Moment<'_> {
         Moment {
             row: self.row,

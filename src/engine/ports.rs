@@ -68,7 +68,7 @@ pub struct StrategyFault {
 
 /// Decides at each close. Implemented by the script host's tiers and by native strategies.
 pub trait Strategy {
-    /// Called once per closed candle, after warm-up.
+    /// Called at each close after warm-up, but for those that [`quiet`](Strategy::quiet) passed over in a backtest.
     fn on_candle(
         &mut self,
         data: &DataHandler,
@@ -198,9 +198,10 @@ pub struct Quiet<'a> {
 
 /// Watches a run. Every method has a default that does nothing.
 pub trait Recorder {
-    /// After each close of the run.
+    /// After each close of the run that is not told by `on_quiet`.
     fn on_close(&mut self, _row: usize, _equity: f64, _position: Option<&Position>) {}
-    /// Whether it takes closes at once at which nothing is decided, as [`Quiet`]; else it is told of each.
+    /// Whether it takes closes at once at which nothing is decided, as [`Quiet`], and hears neither `on_close` nor
+    /// `on_decided` of them; else it is told of each.
     fn skims(&self) -> bool {
         false
     }

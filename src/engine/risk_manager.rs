@@ -176,7 +176,7 @@ impl RiskManager {
         self.halted
     }
 
-    /// Whether a close can change what stands in the way, and not a trade alone.
+    /// Whether a limit is on, so that each close has to be judged.
     pub fn judges_closes(&self) -> bool {
         self.limits_on
     }

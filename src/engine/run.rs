@@ -190,8 +190,6 @@ impl<S: Strategy, R: Recorder> Engine<S, R> {
     }
 
     /// Takes one event and answers with at most one command.
-    // Inlined so that a caller who names the event pays for its arm alone: most candles only close.
-    #[inline(always)]
     pub fn on_event(&mut self, event: Event) -> Result<Option<Command>, StrategyFault> {
         match event {
             Event::Opened { row, price } => {
@@ -553,6 +551,7 @@ pub fn run<S: Strategy, V: Venue, R: Recorder>(
     let mut foreseen = rows.start;
     let mut row = rows.start;
     while row < rows.end {
+        let mut changed = pending;
         if pending {
             drive(&mut engine, venue, row, Event::Opened { row, price: candles.open[row] })?;
             pending = engine.has_pending();
@@ -568,7 +567,10 @@ pub fn run<S: Strategy, V: Venue, R: Recorder>(
         {
             drive(&mut engine, venue, row, Event::Reached { row, hit, ambiguous })?;
             pending = engine.has_pending();
-            foreseen = row;
+            changed = true;
+        }
+        if changed {
+            foreseen = if pending { row } else { engine.foresee(row..rows.end - 1) };
         }
         if row < foreseen {
             engine.on_quiet_close(row, close[row]);

@@ -3,7 +3,8 @@
 //! Values come in blocks of n. A window covers the tail of the previous block and the head of the current one,
 //! so its greatest value is the greater of a suffix maximum (computed once per block, in place, when the block is
 //! complete) and a running prefix maximum: van Herk (1992), Gil and Werman (1993). Less branching than the usual
-//! monotonic deque, and the same bound: 3 comparisons per value.
+//! monotonic deque, and the same bound: 3 comparisons per value. Of many values at once, windows of 1, 2, 4 and so on
+//! values are compared instead: log n comparisons per value, but several in one instruction.
 //!
 //! For the least value, feed and read negated values.
 
@@ -83,7 +84,7 @@ impl Extreme<f64> {
     #[inline(always)]
     pub fn update_all(&mut self, values: &[f64], out: &mut [f64], sign: f64) {
         let n = self.slots.len();
-        // The windows of the first values reach back to what came before.
+        // The windows of the first values reach back to what came before; of few values it is all of them, or most.
         let first = if values.len() < 2 * n { values.len() } else { n - 1 };
         for (&value, slot) in values[..first].iter().zip(&mut *out) {
             if let Some(greatest) = self.update(sign * value) {

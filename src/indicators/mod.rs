@@ -1,7 +1,7 @@
-//! L1: indicators, one file each, all streaming: constant work per candle, no allocation, `None` until warm.
+//! L1: indicators, one file each, all streaming: constant work per candle, no allocation for it, `None` until warm.
 //!
 //! The column a backtest reads is this same code run over the candles ([`Stream::extend`] with all rows at
-//! once); a live trader feeds it one row at a time. There is no second implementation to differ from.
+//! once); a live trader feeds it one row at a time.
 //!
 //! [`REGISTRY`] is what scripts and `mista series` see. Values equal those of TA-Lib where it has the function;
 //! `tests/talib/compare.py` measures it and `docs/indicators.md` has the figures.
@@ -9,8 +9,9 @@
 //! Four internal modules carry the arithmetic that many share: `total` (a sum that does not drift), `window` (the last
 //! n values and sums over them), `moments` (mean, variance, correlation), `extreme` (highest and lowest).
 //!
-//! Absent on purpose: SIMD and batch forms of the same formulas. They would be the second implementation. A sum
-//! and an extreme leave out steps whose result they know ([`Indicator::update_all`]); a test compares the bits.
+//! Two have a form of their own for many rows at once ([`Indicator::update_all`]), as every strategy uses them: sums
+//! leave out steps whose result they know, and extremes, which are exact, are found in another order. A test compares the
+//! bits. Other batch forms are absent on purpose: they would be a second implementation to differ from.
 
 mod ad;
 mod adosc;

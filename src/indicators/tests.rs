@@ -324,11 +324,13 @@ fn sums_and_extremes_are_the_same_bits_where_values_leap_or_stand_still() {
             candles.close[row] = 30_000.1;
         }
     }
-    for n in [2, 3, 10, 50, 300, 1_024, 1_500] {
+    for n in [1, 2, 3, 10, 50, 300, 512, 513, 1_024, 1_500] {
         for text in ["sma", "sum", "highest", "lowest"] {
             let (spec, _) = parse(&format!("{text}(close, {n})"));
-            let whole = bits(&columns(&spec, &candles, candles.len()));
-            assert_eq!(whole, bits(&columns(&spec, &candles, 1)), "{text} of {n}");
+            let by_one = bits(&columns(&spec, &candles, 1));
+            for rows in [candles.len(), 2 * n - 1, 2 * n, 2 * n + 1] {
+                assert!(by_one == bits(&columns(&spec, &candles, rows)), "{text} of {n}, {rows} at a time");
+            }
         }
     }
 }

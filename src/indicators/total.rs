@@ -81,7 +81,7 @@ impl Total {
         self.high = high;
     }
 
-    /// Whether what was lost so far is much smaller than `value`.
+    /// Whether what was lost so far is at most a quarter of `value`.
     pub fn is_within(&self, value: f64) -> bool {
         self.low.abs() < value / 4.0
     }

@@ -92,13 +92,12 @@ impl FlatRun {
         first == self.last || (0..values.len()).step_by(self.n - 1).any(equal)
     }
 
-    /// [`update`](FlatRun::update) with each of the values, without asking.
+    /// [`update`](FlatRun::update) with each of the values, of which the first is not equal to what came before.
     #[inline(always)]
     fn update_all(&mut self, values: &[f64]) {
         let Some(&last) = values.last() else { return };
-        let run = values.iter().rev().take_while(|&&value| value == last).count();
-        let before = if run == values.len() && last == self.last { self.run } else { 0 };
-        (self.last, self.run) = (last, run + before);
+        self.run = values.iter().rev().take_while(|&&value| value == last).count();
+        self.last = last;
     }
 }
 

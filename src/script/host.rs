@@ -17,6 +17,8 @@ use std::rc::Rc;
 
 type SharedModule = Shared<Module>;
 
+/// Variables that a scope of a script may have.
+pub const VARIABLES_MAX: usize = 1_000;
 /// Operations a script may use in one call; a run-away loop ends here.
 pub const OPERATIONS_MAX: u64 = 500_000;
 /// Depth of calls of script functions.
@@ -66,7 +68,7 @@ pub(super) fn sandbox() -> Engine {
         .set_max_string_size(TEXT_MAX)
         .set_max_array_size(COLLECTION_MAX)
         .set_max_map_size(COLLECTION_MAX)
-        .set_max_variables(1_000)
+        .set_max_variables(VARIABLES_MAX)
         .set_max_functions(1_000)
         .set_max_modules(64)
         .disable_symbol("eval")

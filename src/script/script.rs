@@ -228,6 +228,11 @@ impl Script {
             })
             .collect();
         self.state.phase.set(Phase::Load);
+        // Before anything can fail: the code must not outlive its hold on the data.
+        #[cfg(feature = "native")]
+        if let Some(native) = &mut self.native {
+            native.forget();
+        }
         *self.state.data.borrow_mut() = Default::default();
         let mut map = Map::new();
         if self.interpreter.has(Handler::Init) {
@@ -306,10 +311,6 @@ impl Script {
         }
         *self.state.entries.borrow_mut() = entries;
         *self.state.slots.borrow_mut() = slots;
-        #[cfg(feature = "native")]
-        if let Some(native) = &mut self.native {
-            native.forget();
-        }
         Ok(())
     }
 

@@ -277,7 +277,7 @@ impl State {
     /// Reads what `init` declared under the name with this index.
     /// `None` where it did not.
     pub fn read(&self, index: usize) -> Option<Dynamic> {
-        Some(match &self.entries.borrow()[index] {
+        Some(match self.entries.borrow().get(index)? {
             Entry::Absent => return None,
             Entry::Series(column) => self.series(Series::Column(*column)),
             Entry::Price(price) => self.series(Series::Price(*price)),

@@ -13,14 +13,13 @@ use rhai::Dynamic;
 use std::ops::Range;
 
 impl Script {
-    /// Makes `data` the one that reads go to; whether it was another one.
-    fn bind(&mut self, data: &DataHandler) -> bool {
-        let other = self.state.bind(data);
+    /// Makes `data` the one that reads go to.
+    fn bind(&mut self, data: &DataHandler) {
+        let _is_other = self.state.bind(data);
         #[cfg(feature = "native")]
-        if other && let Some(native) = &mut self.native {
+        if _is_other && let Some(native) = &mut self.native {
             native.release();
         }
-        other
     }
 
     /// A candle that machine code did not decide, or for the first time.
@@ -32,17 +31,17 @@ impl Script {
         moment: &Moment<'_>,
         intents: &mut Intents,
     ) -> Result<(), StrategyFault> {
-        let other = self.bind(data);
+        self.bind(data);
         #[cfg(feature = "native")]
-        if self.wants_native() && (other || self.native.as_ref().is_none_or(|native| !native.is_ready())) {
+        if self.wants_native()
+            && self.native.as_ref().is_none_or(|native| !native.is_ready() || !native.is_bound(data))
+        {
             let native = self.native_ready();
             native.bind(data);
             if native.on_candle(moment, intents) {
                 return Ok(());
             }
         }
-        #[cfg(not(feature = "native"))]
-        let _ = other;
         self.state.now.set(Now::new(moment));
         self.transact(Handler::OnCandle, [], intents)
     }

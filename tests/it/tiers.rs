@@ -148,3 +148,38 @@ fn what_is_left_to_the_interpreter_is_said() {
         assert_eq!(said(body), expected, "{body}");
     }
 }
+
+/// As many as the interpreter refuses must not pass in code.
+#[cfg(feature = "native")]
+#[test]
+fn very_many_variables_are_left_to_the_interpreter() {
+    let script = |count: usize| {
+        let lets: String = (0..count).map(|number| format!("let v{number} = {number};\n")).collect();
+        let text = format!("fn on_candle(ctx, p) {{\n{lets}ctx.log(v0);\n}}\n");
+        Script::compile("many.rhai", &text, Path::new(".")).unwrap()
+    };
+    assert_eq!(script(400).tier().to_string(), "native");
+    assert_eq!(script(600).tier().to_string(), "interpreter (so many variables, at 500:1)");
+}
+
+/// Code that was bound to columns is not, once parameters were refused: nobody holds those columns then.
+#[cfg(feature = "native")]
+#[test]
+fn refused_parameters_leave_nothing_bound() {
+    use mista::engine::{Rules, Strategy};
+    use mista::script::{Value, Written};
+    let text = "fn params() { #{ n: int(3, 1, 9) } }\n\
+        fn init(p) { if p.n > 5 { throw \"too many\"; } #{ fast: sma(close, p.n) } }\n\
+        fn on_candle(ctx, p) { if ctx.fast > 1e300 { ctx.enter_long(); } }\n";
+    let mut script = Script::compile("bound.rhai", text, Path::new(".")).unwrap();
+    let world = World::new();
+    let mut parameters = script.parameters();
+    script.prepare(&parameters).unwrap();
+    let data = script.data(&Rules::default(), world.of(0));
+    let told = world::told(0, data.candles(), 10);
+    script.on_candle(&data, &told[0].moment(), &mut Default::default()).unwrap();
+    assert_eq!(script.quiet(&data, None, false, 20..90), 70);
+    parameters.set("n", &Written::Value(Value::Int(6))).unwrap();
+    assert!(script.prepare(&parameters).is_err());
+    assert_eq!(script.quiet(&data, None, false, 20..90), 0);
+}

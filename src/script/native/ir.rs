@@ -189,7 +189,6 @@ pub struct Program {
     pub steps: Vec<Step>,
     pub edges: Vec<Vec<Step>>,
     pub series: Vec<Values>,
-    pub texts: Vec<String>,
     /// Candles that must be before the one in hand.
     pub history: u32,
     pub writes_slots: bool,

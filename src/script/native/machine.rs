@@ -32,7 +32,7 @@ pub enum Way {
     /// Runs the candle in the frame's row.
     Candle,
     /// Goes over candles, from the frame's row on, until there is one at which the program would act, give up, write a
-    /// slot or ask for more than the frame's tables and the direction. Nothing happens.
+    /// slot or ask for more than the frame's tables and what is held. Only the frame's row changes.
     Quiet,
 }
 
@@ -152,7 +152,8 @@ impl<'a> Emitter<'a> {
         let give_up = builder.create_block();
         builder.set_cold_block(give_up);
         let variables = program.locals.iter().map(|kind| builder.declare_var(of(*kind))).collect();
-        let row = builder.ins().load(types::I64, fixed(), frame, offset_of!(Frame, row) as i32);
+        let row =
+            builder.ins().load(types::I64, MemFlagsData::trusted(), frame, offset_of!(Frame, row) as i32);
         let mut emitter = Emitter {
             builder,
             program,
@@ -248,7 +249,17 @@ impl<'a> Emitter<'a> {
 
     fn parameter(&mut self, index: u32, kind: Kind) -> Value {
         let table = self.field(self.pointer, offset_of!(Frame, parameters));
-        self.builder.ins().load(of(kind), fixed(), table, 8 * index as i32)
+        self.load(kind, fixed(), table, index)
+    }
+
+    /// From a table of 64 bits each.
+    fn load(&mut self, kind: Kind, flags: MemFlagsData, table: Value, index: u32) -> Value {
+        let offset = 8 * index as i32;
+        if kind == Kind::Bool {
+            let bits = self.builder.ins().load(types::I64, flags, table, offset);
+            return self.builder.ins().ireduce(types::I8, bits);
+        }
+        self.builder.ins().load(of(kind), flags, table, offset)
     }
 
     fn field(&mut self, kind: Type, offset: usize) -> Value {
@@ -286,7 +297,7 @@ impl<'a> Emitter<'a> {
                 self.op(op);
             }
             // What was remembered would have to be forgotten again, were the candle not quiet after all.
-            Step::SetSlot(..) if self.way == Way::Quiet => self.unreachable(),
+            Step::SetSlot(..) if self.way == Way::Quiet => self.give_up_here(),
             Step::SetSlot(slot, value) => {
                 let value = self.operand(*value);
                 let slots = self.field(self.pointer, offset_of!(Frame, slots));
@@ -310,7 +321,7 @@ impl<'a> Emitter<'a> {
                 }
                 self.begin(after);
                 if !reached {
-                    self.unreachable();
+                    self.give_up_here();
                 }
             }
             Step::Block(label, steps) => {
@@ -351,15 +362,12 @@ impl<'a> Emitter<'a> {
                 let empty = self.builder.ins().icmp_imm_s(IntCC::SignedLessThan, left, 0);
                 self.give_up_if(empty);
             }
-            Step::GiveUp(_) => {
-                self.builder.ins().jump(self.give_up, &[]);
-                self.ended = true;
-            }
+            Step::GiveUp(_) => self.give_up_here(),
         }
     }
 
     /// Gives up; also where no way leads, as something must stand there.
-    fn unreachable(&mut self) {
+    fn give_up_here(&mut self) {
         self.builder.ins().jump(self.give_up, &[]);
         self.ended = true;
     }
@@ -470,7 +478,7 @@ impl<'a> Emitter<'a> {
             }
             Op::Slot(index, kind) => {
                 let table = self.field(self.pointer, offset_of!(Frame, slots));
-                self.builder.ins().load(of(*kind), MemFlagsData::trusted(), table, 8 * *index as i32)
+                self.load(*kind, MemFlagsData::trusted(), table, *index)
             }
             Op::Direction => self.field(types::I64, offset_of!(Frame, direction)),
             Op::AllowShort => self.field(types::I8, offset_of!(Frame, allow_short)),
@@ -496,7 +504,7 @@ impl<'a> Emitter<'a> {
                 self.builder.ins().select(before, nan, value)
             }
             Op::Call(function, _) if self.way == Way::Quiet && !function.is_quiet() => {
-                self.unreachable();
+                self.give_up_here();
                 return None;
             }
             Op::Call(function, arguments) => return self.call(*function, arguments),

@@ -209,7 +209,8 @@ impl Native {
         }
     }
 
-    /// Whether it is bound to these data. The state holds on to what it is bound to, so no others are where they were.
+    /// Whether it is bound to these data. The state holds on to what it is bound to, so no others are where they were;
+    /// other columns of the same candles come with other parameters only, and those forget what was bound.
     #[inline(always)]
     pub fn is_bound(&self, data: &DataHandler) -> bool {
         self.bound == (Arc::as_ptr(data.candles()) as usize, data.columns().len())
@@ -252,7 +253,7 @@ impl Native {
         }
     }
 
-    /// Runs the code at a close; `false` if it gave up, and then nothing has happened.
+    /// Runs the code at a close; `false` if it did not or gave up: then nothing was asked for and no slot was written.
     #[inline]
     pub fn on_candle(&mut self, moment: &Moment, intents: &mut Intents) -> bool {
         let Some(running) = &mut self.running else { return false };

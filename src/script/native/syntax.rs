@@ -108,8 +108,6 @@ pub enum Form {
 pub struct Function {
     pub parameters: Vec<String>,
     pub body: Node,
-    /// Nodes in it: what it costs at most, roughly.
-    pub nodes: u32,
 }
 
 /// Functions by name and number of parameters.
@@ -137,8 +135,7 @@ pub fn read(ast: &AST, text: &str) -> Functions {
         } else {
             Node { form: reader.statements(&function.body), at }
         };
-        let nodes = count(&body);
-        read.insert(key, Function { parameters: function.parameters, body, nodes });
+        read.insert(key, Function { parameters: function.parameters, body });
     }
     read
 }
@@ -483,7 +480,7 @@ impl Reader {
                 patterns.push((true, Pattern::Within(from, last)));
             }
         }
-        // Empty ranges leave nothing but their hash.
+        // What is left has nothing but its hash.
         for (key, blocks) in cases.cases.iter() {
             if hashes.contains(key) {
                 continue;

@@ -2,6 +2,7 @@
 
 use super::values::{Class, Val};
 use super::{LoopFrame, Lowered, Lowering, OPERATIONS_PER_NODE, Stop, Variable, Way};
+use crate::script::host::VARIABLES_MAX;
 use crate::script::native::ir::{Comparison, IntOp, Kind, Op, Operand, Step};
 use crate::script::native::syntax::{At, Case, Constant, Loop, Node, Pattern, assigned};
 use std::mem;
@@ -321,13 +322,22 @@ impl Lowering<'_> {
             }
             let depth = this.env.len();
             if let Some(counter) = counter {
-                this.env.push(Variable { name: counter.to_owned(), val: Val::Int(index) });
+                this.declare(counter, Val::Int(index), at)?;
             }
-            this.env.push(Variable { name: name.to_owned(), val: Val::Int(item) });
+            this.declare(name, Val::Int(item), at)?;
             this.node(body)?;
             this.env.truncate(depth);
             this.again(at)
         })
+    }
+
+    /// A new variable. Scripts with so many that the interpreter may refuse one are left to it.
+    pub(super) fn declare(&mut self, name: &str, val: Val, at: At) -> Result<(), Stop> {
+        if self.env.len() >= VARIABLES_MAX / 2 {
+            return self.outside("so many variables", at);
+        }
+        self.env.push(Variable { name: name.to_owned(), val });
+        Ok(())
     }
 
     pub(super) fn switch(&mut self, value: &Val, cases: &[Case], default: Option<&Node>, at: At) -> Lowered {

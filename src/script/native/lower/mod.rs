@@ -295,7 +295,7 @@ impl Lowering<'_> {
             }
             Form::Let(name, value) => {
                 let val = self.node(value)?;
-                self.env.push(Variable { name: name.clone(), val });
+                self.declare(name, val, at)?;
                 Ok(Val::Unit)
             }
             Form::Assign(operator, target, value) => self.assignment(*operator, target, value, at),
