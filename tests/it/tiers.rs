@@ -55,7 +55,7 @@ fn random_programs_do_the_same() {
     assert_eq!(all.programs, PROGRAMS);
     assert!(all.calls > 80_000, "{}", all.shown(Duration::ZERO));
     #[cfg(feature = "native")]
-    assert!(all.quiet > 8_000, "{}", all.shown(Duration::ZERO));
+    assert!(all.quiet > 2_000, "{}", all.shown(Duration::ZERO));
     // Most programs go well, and many do not.
     let failing = all.faulty_programs as f64 / all.programs as f64;
     assert!((0.07..0.5).contains(&failing), "{failing}: {}", all.shown(Duration::ZERO));
