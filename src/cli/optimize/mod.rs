@@ -412,6 +412,8 @@ fn study(
         error => error.into(),
     })?;
     study.tier = arguments.job.tier;
+    // The tier may refuse the script: before a file is made.
+    Runner::new(&study).map_err(StudyError::from)?;
     Ok(study)
 }
 
