@@ -173,6 +173,24 @@ def with_backtrader(workload, frame):
     return cpu, strategy.closed + open_at_end, cerebro.broker.getvalue(), bt.__version__
 
 
+def from_signals(frame, entries, exits, **levels):
+    import vectorbt as vbt
+
+    return vbt.Portfolio.from_signals(
+        frame["close"],
+        # Decided at the close, filled at the next open.
+        entries.vbt.signals.fshift(1),
+        exits.vbt.signals.fshift(1),
+        price=frame["open"],
+        size=SIZE_WITH_COMMISSION,
+        size_type="percent",
+        fees=COMMISSION,
+        init_cash=CASH,
+        freq="1min",
+        **levels,
+    )
+
+
 def with_vectorbt(workload, frame, engine):
     import vectorbt as vbt
 
@@ -190,19 +208,7 @@ def with_vectorbt(workload, frame, engine):
             **{name: frame[name] for name in ["open", "high", "low"]},
             **{"sl_stop": 0.02, "tp_stop": 0.04, "stop_entry_price": "fillprice", "stop_exit_price": "stopmarket"},
         }
-    portfolio = vbt.Portfolio.from_signals(
-        close,
-        # Decided at the close, filled at the next open.
-        entries.vbt.signals.fshift(1),
-        exits.vbt.signals.fshift(1),
-        price=frame["open"],
-        size=SIZE_WITH_COMMISSION,
-        size_type="percent",
-        fees=COMMISSION,
-        init_cash=CASH,
-        freq="1min",
-        **levels,
-    )
+    portfolio = from_signals(frame, entries, exits, **levels)
     final, trades = portfolio.final_value(), portfolio.trades.count()
     cpu = time.process_time() - start
     return cpu, int(trades), float(final), vbt.__version__
@@ -255,18 +261,7 @@ def grid_with_vectorbt(frame, grid, engine):
     windows = [list(of_all) for of_all in zip(*grid)]
     fast, slow = (vbt.MA.run(close, of_all, short_name=name) for of_all, name in zip(windows, ["fast", "slow"]))
     entries, exits = fast.ma_crossed_above(slow), fast.ma_crossed_below(slow)
-    portfolio = vbt.Portfolio.from_signals(
-        close,
-        # Decided at the close, filled at the next open.
-        entries.vbt.signals.fshift(1),
-        exits.vbt.signals.fshift(1),
-        price=frame["open"],
-        size=SIZE_WITH_COMMISSION,
-        size_type="percent",
-        fees=COMMISSION,
-        init_cash=CASH,
-        freq="1min",
-    )
+    portfolio = from_signals(frame, entries, exits)
     final, trades = portfolio.final_value(), portfolio.trades.count()
     clock.lap("signals, portfolios, final values")
     portfolio.sharpe_ratio()
