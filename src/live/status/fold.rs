@@ -11,7 +11,7 @@ use crate::live::plain::{first_line, wish};
 use crate::live::record::{
     Answered, ClosedTrade, Decision, LiveConfig, News, Record, RefusedAs, Request, ScriptText, Session,
 };
-use crate::model::{Candle, DAY_MS, Direction, ExitReason, FillReason, Side, Veto};
+use crate::model::{Candle, DAY_MS, Direction, ExitReason, FillReason, Refusal, Side, Veto};
 use crate::report::csv::direction_name;
 use rust_decimal::Decimal;
 use std::collections::VecDeque;
@@ -101,7 +101,9 @@ impl StatusFold {
             }
             Record::Decision(decision) => self.on_decision(at, decision),
             Record::Held { refusal, .. } => {
-                if let Some(decided) = &mut self.decided {
+                // What is still due was not ordered: an order that came to nothing is an earlier one.
+                let about = |decided: &&mut Decided| *refusal != Refusal::NotFilled || !decided.due;
+                if let Some(decided) = self.decided.as_mut().filter(about) {
                     decided.held = Some(refusal.name().to_owned());
                 }
             }
