@@ -6,8 +6,8 @@
 //! ```
 //! NAME is one of the scripts in `strategies/`. PART is `script` (engine and script, compiled where it can be), `native` (the same rules as a
 //! native strategy), `engine` (a strategy that asks for nothing), `floor` (a hand-written loop, no engine),
-//! `backtest` (indicator columns, script and metrics: what a user waits for once the candles are loaded), `columns`
-//! (the indicator columns alone), `whole` (columns and `native`), `metrics` (the figures of a `native` run), `grid` (W3:
+//! `run` (script with the indicator columns it reads), `backtest` (that and the metrics: what a user waits for once the
+//! candles are loaded), `columns` (all its indicator columns alone), `whole` (columns and `native`), `metrics` (the figures of a `native` run), `grid` (W3:
 //! the script and its figures over 100 combinations with shared columns, per candle and combination) or `load` (the
 //! candle file). Without REPETITIONS the part runs for about a second of CPU time.
 
@@ -120,7 +120,7 @@ fn main() {
     }
     let [name, part, source, rest @ ..] = arguments.as_slice() else {
         eprintln!(
-            "bench_run W1|W2|NAME script|native|engine|floor|backtest|columns|whole|metrics|grid|load FILE.csv|ROWS [REPETITIONS]"
+            "bench_run W1|W2|NAME script|native|engine|floor|run|backtest|columns|whole|metrics|grid|load FILE.csv|ROWS [REPETITIONS]"
         );
         std::process::exit(2);
     };
@@ -151,7 +151,8 @@ fn main() {
             })
         }
         "columns" => timed(repetitions, || {
-            black_box(script.data(&settings.rules, &ColumnCache::new(candles.clone())));
+            let data = script.data(&settings.rules, &ColumnCache::new(candles.clone()));
+            data.columns().iter().for_each(|column| _ = black_box(column.values()));
             Result::default()
         }),
         "metrics" => {
@@ -167,7 +168,13 @@ fn main() {
             let workload = workload.expect("floor: W1 or W2");
             timed(repetitions, || workload.floor(black_box(&candles)))
         }
+        "run" => timed(repetitions, || {
+            script.release();
+            let data = script.data(&settings.rules, &ColumnCache::new(candles.clone()));
+            result(&run(&mut script, &settings, &data))
+        }),
         "backtest" => timed(repetitions, || {
+            script.release();
             let data = script.data(&settings.rules, &ColumnCache::new(candles.clone()));
             let outcome = run(&mut script, &settings, &data);
             black_box(Metrics::of(&outcome, &candles));

@@ -278,6 +278,7 @@ impl Strategy for NativeW1 {
     ) -> std::result::Result<(), StrategyFault> {
         let row = moment.row;
         let [fast, slow, ..] = data.columns() else { return Ok(()) };
+        let (fast, slow) = (fast.values(), slow.values());
         let (fast, fast_before, slow, slow_before) = (fast[row], fast[row - 1], slow[row], slow[row - 1]);
         if fast_before <= slow_before && fast > slow && moment.position.is_none() {
             enter(intents, &self.note);
@@ -299,10 +300,10 @@ impl Strategy for NativeW2 {
         let [entry_high, _, exit_low, ..] = data.columns() else { return Ok(()) };
         let close = data.candles().close[row];
         if moment.position.is_some() {
-            if close < exit_low[row - 1] {
+            if close < exit_low.values()[row - 1] {
                 exit(intents, &self.note);
             }
-        } else if close > entry_high[row - 1] {
+        } else if close > entry_high.values()[row - 1] {
             enter(intents, &self.note);
         }
         Ok(())

@@ -182,7 +182,7 @@ fn calls(script: &mut Script, program: &Program, world: &World) -> Result<Vec<Ca
     let mut calls = Vec::with_capacity(ROWS);
     for (values, from) in program.values.iter().zip([0, ROWS * 4 / 5]) {
         put_in_force(script, values)?;
-        let data = script.data(&Rules::default(), cache);
+        let data = script.data(&Rules::default(), &cache);
         let mut faults = 0;
         let all = told(program.seed, cache.candles(), data.first_warm().max(from));
         let mut quiet_until = 0;
@@ -227,7 +227,7 @@ type Ran = Result<(Outcome, TraceShown), StrategyFault>;
 fn run(script: &mut Script, program: &Program, world: &World) -> Result<Ran, ScriptError> {
     put_in_force(script, &program.values[0])?;
     let settings = settings(program.seed / 10);
-    let data = script.data(&settings.rules, world.of(program.seed));
+    let data = script.data(&settings.rules, &world.of(program.seed));
     let backtest = Backtest { settings: &settings, data: &data, rows: 0..ROWS, detail: None };
     let ran = backtest.run_traced(script);
     // Once more for one who is told of each close, which is not how a backtest is told.

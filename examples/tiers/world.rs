@@ -10,19 +10,19 @@ use std::sync::Arc;
 /// Candles of one run.
 pub const ROWS: usize = 100;
 
-/// Candle sets, and of each the indicators that programs asked for.
+/// Candle sets.
 pub struct World {
-    caches: Vec<ColumnCache>,
+    sets: Vec<Arc<Candles>>,
 }
 
 impl World {
     pub fn new() -> World {
-        let cache = |set| ColumnCache::with_bytes(Arc::new(candles(set)), 4 << 20);
-        World { caches: (0..24).map(cache).collect() }
+        World { sets: (0..24).map(|set| Arc::new(candles(set))).collect() }
     }
 
-    pub fn of(&self, seed: u64) -> &ColumnCache {
-        &self.caches[seed as usize % self.caches.len()]
+    /// The candles of a program, of which no indicator is computed yet: each tier must have that done.
+    pub fn of(&self, seed: u64) -> ColumnCache {
+        ColumnCache::new(self.sets[seed as usize % self.sets.len()].clone())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::arguments::DataArguments;
 use super::{Exit, Failure, print, write};
-use crate::engine::ColumnCache;
+use crate::engine::{Column, ColumnCache};
 use crate::indicators::Source;
 use crate::job::load_candles;
 use crate::script::series_of;
@@ -30,17 +30,10 @@ pub fn series(arguments: &SeriesArguments) -> Result<(), Failure> {
     }
     let loaded = load_candles(arguments.data.data.as_deref(), &arguments.data.options())?;
     let candles = loaded.candles;
-    let specs: Vec<_> = columns
-        .iter()
-        .filter_map(|(_, source)| match source {
-            Source::Output { spec, .. } => Some(spec.clone()),
-            Source::Price(_) => None,
-        })
-        .collect();
     let cache = ColumnCache::new(candles.clone());
-    cache.prepare(&specs);
-
-    let values: Vec<_> = columns.iter().map(|(_, source)| cache.column(source).unwrap_or_default()).collect();
+    let read: Vec<Column> = columns.iter().map(|(_, source)| cache.column(source)).collect();
+    Column::compute(&read);
+    let values: Vec<&[f64]> = read.iter().map(Column::values).collect();
     let failed = |error: std::io::Error| Failure::new(Exit::Failed, error.to_string());
     let mut csv = csv::Writer::from_writer(Vec::new());
     let header = std::iter::once("open_time").chain(columns.iter().map(|(name, _)| name.as_str()));

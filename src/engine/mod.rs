@@ -7,8 +7,11 @@
 //!
 //! Deliberately absent: a notion of "live". What differs between a backtest and a trader is the [`Venue`].
 
+mod buffer;
+mod columns;
 mod counts;
 mod data_handler;
+mod growth;
 mod order_executor;
 mod ports;
 mod position_manager;
@@ -17,8 +20,10 @@ mod risk_manager;
 mod run;
 mod settings;
 
+pub use columns::{Column, ColumnCache};
 pub use counts::{Counts, Reason};
-pub use data_handler::{Column, ColumnCache, DataHandler, Growth};
+pub use data_handler::DataHandler;
+pub use growth::Growth;
 pub use order_executor::{EntryRequest, ExitRequest, Order, OrderExecutor, slipped, slipped_on_grid};
 pub use ports::{EntryWish, Intents, Moment, Quiet, Recorder, Strategy, StrategyFault, Venue};
 pub use position_manager::{ExitCause, Position, PositionManager};

@@ -1,6 +1,6 @@
 //! L1: indicators, one file each, all streaming: constant work per candle, no allocation for it, `None` until warm.
 //!
-//! The column a backtest reads is this same code run over the candles ([`Stream::extend`] with all rows at
+//! The column a backtest reads is this same code run over the candles ([`Stream::write`] with all rows at
 //! once); a live trader feeds it one row at a time.
 //!
 //! [`REGISTRY`] is what scripts and `mista series` see. Values equal those of TA-Lib where it has the function;
@@ -172,9 +172,10 @@ impl<const N: usize> Fields for [f64; N] {
 
 /// An indicator wired to its inputs, with its type erased: what a [`Definition`] builds.
 pub trait Stream: Send {
-    /// Takes the inputs of `rows` and appends one value per row to each column of `out`, NaN where a field
-    /// is not warm. `sources` are the columns of the indicator's sources, in the order of its arguments.
-    fn extend(&mut self, candles: &Candles, sources: &[&[f64]], rows: Range<usize>, out: &mut [Vec<f64>]);
+    /// Takes the inputs of `rows` and writes the value of each into the columns of `out`, which have a place for each
+    /// row: NaN where a field is not warm. `sources` are the columns of the indicator's sources, in the order of its
+    /// arguments.
+    fn write(&mut self, candles: &Candles, sources: &[&[f64]], rows: Range<usize>, out: &mut [&mut [f64]]);
 }
 
 /// Wires an indicator over one source. Rows in which the source is not warm (NaN) are not fed to it.
@@ -211,13 +212,10 @@ const PIECE: usize = 1024;
 
 impl<I: Indicator<Input = f64>> Seat<I> {
     /// As [`Seat::run`], over one source and for one field.
-    fn run_source(&mut self, inputs: &[f64], out: &mut Vec<f64>) {
+    fn run_source(&mut self, inputs: &[f64], out: &mut [f64]) {
         let Some(mut indicator) = self.0.take() else { return };
-        out.reserve(inputs.len());
-        for inputs in inputs.chunks(PIECE) {
-            let from = out.len();
-            out.resize(from + inputs.len(), f64::NAN);
-            let values = &mut out[from..];
+        for (inputs, values) in inputs.chunks(PIECE).zip(out.chunks_mut(PIECE)) {
+            values.fill(f64::NAN);
             if !inputs.iter().fold(false, |any, value| any | value.is_nan()) {
                 indicator.update_all(inputs, values);
                 continue;
@@ -235,20 +233,18 @@ impl<I: Indicator<Input = f64>> Seat<I> {
 }
 
 impl<I: Indicator> Seat<I> {
-    /// Feeds the inputs and appends a row of values for each, NaN where a field or the whole input is not there.
-    fn run(&mut self, mut inputs: impl ExactSizeIterator<Item = Option<I::Input>>, out: &mut [Vec<f64>]) {
+    /// Feeds the inputs and writes a row of values for each, NaN where a field or the whole input is not there.
+    fn run(&mut self, mut inputs: impl ExactSizeIterator<Item = Option<I::Input>>, out: &mut [&mut [f64]]) {
         let Some(mut indicator) = self.0.take() else { return };
-        for column in out.iter_mut() {
-            column.reserve(inputs.len());
-        }
+        let mut from = 0;
         while inputs.len() > 0 {
             let rows = inputs.len().min(PIECE);
             let mut columns: [&mut [f64]; FIELDS_MAX] = std::array::from_fn(|_| &mut [][..]);
             for (column, out) in columns.iter_mut().zip(out.iter_mut()) {
-                let from = out.len();
-                out.resize(from + rows, f64::NAN);
-                *column = &mut out[from..];
+                *column = &mut out[from..from + rows];
+                column.fill(f64::NAN);
             }
+            from += rows;
             // Plain loops: behind the closures of an iterator chain the indicator would live in memory again.
             if I::Output::COUNT == 1 {
                 let [column, ..] = columns;
@@ -273,7 +269,7 @@ impl<I: Indicator> Seat<I> {
 }
 
 impl<I: Indicator<Input = f64>> Stream for OnSource<I> {
-    fn extend(&mut self, _: &Candles, sources: &[&[f64]], rows: Range<usize>, out: &mut [Vec<f64>]) {
+    fn write(&mut self, _: &Candles, sources: &[&[f64]], rows: Range<usize>, out: &mut [&mut [f64]]) {
         let inputs = &sources[0][rows];
         if let [out] = out {
             return self.0.run_source(inputs, out);
@@ -284,14 +280,14 @@ impl<I: Indicator<Input = f64>> Stream for OnSource<I> {
 }
 
 impl<I: Indicator<Input = (f64, f64)>> Stream for OnPair<I> {
-    fn extend(&mut self, _: &Candles, sources: &[&[f64]], rows: Range<usize>, out: &mut [Vec<f64>]) {
+    fn write(&mut self, _: &Candles, sources: &[&[f64]], rows: Range<usize>, out: &mut [&mut [f64]]) {
         let warm = |(&a, &b): (&f64, &f64)| if a.is_nan() || b.is_nan() { None } else { Some((a, b)) };
         self.0.run(sources[0][rows.clone()].iter().zip(&sources[1][rows]).map(warm), out);
     }
 }
 
 impl<I: Indicator<Input = Candle>> Stream for OnCandle<I> {
-    fn extend(&mut self, candles: &Candles, _: &[&[f64]], rows: Range<usize>, out: &mut [Vec<f64>]) {
+    fn write(&mut self, candles: &Candles, _: &[&[f64]], rows: Range<usize>, out: &mut [&mut [f64]]) {
         // Each column cut to the rows once, so that no access to it has to be checked.
         let (open_time, close_time) = (&candles.open_time[rows.clone()], &candles.close_time[rows.clone()]);
         let (open, high) = (&candles.open[rows.clone()], &candles.high[rows.clone()]);

@@ -218,12 +218,13 @@ fn source_column(source: &Source, candles: &Candles) -> Vec<f64> {
 fn columns(spec: &Spec, candles: &Candles, step: usize) -> Vec<Vec<f64>> {
     let sources: Vec<Vec<f64>> = spec.sources().map(|source| source_column(source, candles)).collect();
     let sources: Vec<&[f64]> = sources.iter().map(Vec::as_slice).collect();
-    let mut out = vec![Vec::new(); spec.definition.fields.len()];
+    let mut out = vec![vec![0.0; candles.len()]; spec.definition.fields.len()];
     let mut stream = spec.build();
     let mut from = 0;
     while from < candles.len() {
         let to = (from + step).min(candles.len());
-        stream.extend(candles, &sources, from..to, &mut out);
+        let mut rows: Vec<&mut [f64]> = out.iter_mut().map(|column| &mut column[from..to]).collect();
+        stream.write(candles, &sources, from..to, &mut rows);
         from = to;
     }
     out
@@ -439,8 +440,9 @@ fn check_drift(chunks: usize) {
             let sources: Vec<Vec<f64>> =
                 spec.sources().map(|source| source_column(source, &candles)).collect();
             let sources: Vec<&[f64]> = sources.iter().map(Vec::as_slice).collect();
-            old = vec![Vec::new(); spec.definition.fields.len()];
-            stream.extend(&candles, &sources, 0..candles.len(), &mut old);
+            old = vec![vec![0.0; candles.len()]; spec.definition.fields.len()];
+            let mut rows: Vec<&mut [f64]> = old.iter_mut().map(Vec::as_mut_slice).collect();
+            stream.write(&candles, &sources, 0..candles.len(), &mut rows);
             last = candles;
         }
         let tail = last.slice(last.len() - 200..last.len());

@@ -251,9 +251,12 @@ impl State {
         let data = self.data.borrow();
         match series {
             Series::Price(price) => data.price(price, row),
-            Series::Column(column) => {
-                data.columns.get(column).and_then(|column| column.get(row)).copied().unwrap_or(f64::NAN)
-            }
+            Series::Column(column) => data
+                .columns
+                .get(column)
+                .and_then(|column| column.values().get(row))
+                .copied()
+                .unwrap_or(f64::NAN),
             Series::Off => f64::NAN,
         }
     }

@@ -77,7 +77,7 @@ const IMPURE: [&str; 14] = [
 
 /// Where the pure zone may name it after all, and why.
 const ALLOWED: [(&str, &str, &str); 4] = [
-    ("engine/data_handler.rs", "rayon::", "independent indicator columns, each one sequential pass"),
+    ("engine/columns.rs", "rayon::", "independent indicator columns, each one sequential pass"),
     ("script/script.rs", "std::fs", "Script::load reads the script file"),
     ("script/host.rs", "std::fs", "imports are read from below the script's folder"),
     ("venues/binance/sign.rs", "rand::", "signing with RSA asks for it; the signature is the same with any"),

@@ -175,11 +175,45 @@ fn refused_parameters_leave_nothing_bound() {
     let world = World::new();
     let mut parameters = script.parameters();
     script.prepare(&parameters).unwrap();
-    let data = script.data(&Rules::default(), world.of(0));
+    let data = script.data(&Rules::default(), &world.of(0));
     let told = world::told(0, data.candles(), 10);
     script.on_candle(&data, &told[0].moment(), &mut Default::default()).unwrap();
     assert_eq!(script.quiet(&data, None, false, 20..90), 70);
     parameters.set("n", &Written::Value(Value::Int(6))).unwrap();
     assert!(script.prepare(&parameters).is_err());
     assert_eq!(script.quiet(&data, None, false, 20..90), 0);
+}
+
+/// Columns that a run never reads are not computed for it.
+#[cfg(feature = "native")]
+#[test]
+fn a_column_that_no_candle_reads_is_not_computed() {
+    use mista::backtest::Backtest;
+    use mista::engine::{ColumnCache, Settings};
+    let text = "fn params() { #{ far: float(1e300, 0.0, 1e301) } }\n\
+        fn init(p) { #{ read: sma(close, 3), late: sma(close, 5), never: sma(close, 7), after: sma(close, 9) } }\n\
+        fn on_candle(ctx, p) {\n\
+            if ctx.read > p.far { if ctx.never > 0.0 { ctx.enter_long(); } }\n\
+            if ctx.index > 50 && ctx.late > 0.0 { if ctx.is_flat { ctx.enter_long(\"late\"); } }\n\
+            else if ctx.allow_short && ctx.after[1] > 0.0 { ctx.exit(); }\n\
+        }\n";
+    let mut script = Script::compile("unread.rhai", text, Path::new(".")).unwrap();
+    let parameters = script.parameters();
+    script.prepare(&parameters).unwrap();
+    let candles = World::new().of(0).candles().clone();
+    let settings = Settings { symbol: "TESTUSDT".into(), ..Settings::default() };
+    let data = script.data(&settings.rules, &ColumnCache::new(candles.clone()));
+    assert_eq!(data.first_warm(), 9);
+    let backtest = Backtest { settings: &settings, data: &data, rows: 0..candles.len(), detail: None };
+    let outcome = backtest.run(&mut script).unwrap();
+    assert_eq!(outcome.trades.len(), 1);
+    assert_eq!(script.tier().to_string(), "native");
+    let known: Vec<bool> = data.columns().iter().map(|column| column.known().is_some()).collect();
+    // By name, as a script's names are.
+    let names: Vec<String> = script.specs().iter().map(|spec| spec.to_string()).collect();
+    let known: Vec<_> = names.iter().zip(known).map(|(name, known)| format!("{name} {known}")).collect();
+    assert_eq!(
+        known,
+        ["sma(close, 3) true", "sma(close, 5) true", "sma(close, 7) false", "sma(close, 9) false"]
+    );
 }

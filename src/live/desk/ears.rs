@@ -89,7 +89,7 @@ fn digest(data: &DataHandler, row: usize) -> u64 {
     let candles = data.candles();
     let prices = [&candles.open, &candles.high, &candles.low, &candles.close, &candles.volume];
     let prices = prices.into_iter().map(|column| column[row].to_bits());
-    let values = data.columns().iter().map(|column| column[row].to_bits());
+    let values = data.columns().iter().map(|column| column.values()[row].to_bits());
     let times = [candles.open_time[row] as u64, candles.close_time[row] as u64];
     let bytes = times.into_iter().chain(prices).chain(values).flat_map(u64::to_le_bytes);
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))

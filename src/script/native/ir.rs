@@ -5,6 +5,7 @@
 //! So the compiled tier needs no error messages of its own, and can have none that differ.
 
 use super::syntax::At;
+use std::collections::BTreeSet;
 
 /// A local, by its number.
 pub type Local = u32;
@@ -193,4 +194,36 @@ pub struct Program {
     pub history: u32,
     pub writes_slots: bool,
     pub reads_slots: bool,
+}
+
+impl Program {
+    /// The series of which a value is read at every candle, whatever happens.
+    pub fn sure_series(&self) -> BTreeSet<u32> {
+        let mut found = BTreeSet::new();
+        sure_series(&self.steps, &mut found);
+        found
+    }
+}
+
+/// Whether what follows the steps is reached for sure.
+fn sure_series(steps: &[Step], found: &mut BTreeSet<u32>) -> bool {
+    steps.iter().all(|step| match step {
+        Step::Set(_, Op::Series(series, _) | Op::SeriesAt(series, _), _) => {
+            found.insert(*series);
+            true
+        }
+        Step::Set(..) | Step::Do(..) | Step::SetSlot(..) | Step::Fuel(_) => true,
+        Step::If(_, one, other) => {
+            let (mut of_one, mut of_other) = (BTreeSet::new(), BTreeSet::new());
+            let goes_on = [sure_series(one, &mut of_one), sure_series(other, &mut of_other)];
+            found.extend(of_one.intersection(&of_other));
+            goes_on == [true, true]
+        }
+        Step::Block(_, steps) => sure_series(steps, found),
+        Step::Loop(_, steps) => {
+            sure_series(steps, found);
+            false
+        }
+        Step::Leave(..) | Step::Again(..) | Step::GiveUp(_) => false,
+    })
 }

@@ -6,7 +6,7 @@
 #![allow(unsafe_code)]
 
 use super::ir::{
-    Comparison, FloatOp, Function as Called, IntOp, Kind, Label, Local, Op, Operand, Program, Step,
+    Comparison, FloatOp, Function as Called, IntOp, Kind, Label, Local, Op, Operand, Program, Step, Values,
 };
 use super::runtime::{Frame, outward};
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
@@ -18,7 +18,7 @@ use cranelift_codegen::settings::{self, Configurable};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
 use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{Module, default_libcall_names};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem::{ManuallyDrop, offset_of};
 
 /// Why there is no code.
@@ -133,6 +133,10 @@ struct Emitter<'a> {
     give_up: Block,
     /// What is loaded once, before the rows are walked: first rows of the series, and parameters.
     bases: Vec<Value>,
+    /// Series that have been computed wherever the code at hand is reached.
+    computed: BTreeSet<u32>,
+    /// Where the code gives up for want of a series.
+    missing: Option<Block>,
     parameters: BTreeMap<u32, Value>,
     variables: Vec<Variable>,
     /// Where a label is left to, and where it begins again.
@@ -164,6 +168,8 @@ impl<'a> Emitter<'a> {
             row,
             give_up,
             bases: Vec::new(),
+            computed: program.sure_series(),
+            missing: None,
             parameters: BTreeMap::new(),
             variables,
             labels: BTreeMap::new(),
@@ -180,6 +186,13 @@ impl<'a> Emitter<'a> {
         match self.way {
             Way::Candle => self.candle(),
             Way::Quiet => self.candles(),
+        }
+        if let Some(block) = self.missing {
+            self.begin(block);
+            let series = self.builder.block_params(block)[0];
+            let at = offset_of!(Frame, missing) as i32;
+            self.builder.ins().store(MemFlagsData::trusted(), series, self.frame, at);
+            self.builder.ins().jump(self.give_up, &[]);
         }
         self.builder.seal_all_blocks();
         self.builder.finalize(target);
@@ -198,7 +211,7 @@ impl<'a> Emitter<'a> {
 
     /// The body in a loop over rows.
     fn candles(&mut self) {
-        self.bases = (0..self.program.series.len() as u32).map(|series| self.rows(series)).collect();
+        self.bases = (0..self.program.series.len() as u32).map(|series| self.base(series)).collect();
         self.load_parameters();
         let row = self.builder.declare_var(types::I64);
         let (again, over) = (self.builder.create_block(), self.builder.create_block());
@@ -275,6 +288,13 @@ impl<'a> Emitter<'a> {
         }
     }
 
+    /// Steps that what follows is reached without, too.
+    fn steps_aside(&mut self, steps: &[Step]) {
+        let computed = self.computed.clone();
+        self.steps(steps);
+        self.computed = computed;
+    }
+
     fn go_to(&mut self, block: Block) {
         if !self.ended {
             self.builder.ins().jump(block, &[]);
@@ -315,7 +335,7 @@ impl<'a> Emitter<'a> {
                 let mut reached = false;
                 for (block, steps) in [(one, then), (other, otherwise)] {
                     self.begin(block);
-                    self.steps(steps);
+                    self.steps_aside(steps);
                     reached |= !self.ended;
                     self.go_to(after);
                 }
@@ -327,7 +347,7 @@ impl<'a> Emitter<'a> {
             Step::Block(label, steps) => {
                 let after = self.builder.create_block();
                 self.labels.insert(*label, (after, None));
-                self.steps(steps);
+                self.steps_aside(steps);
                 self.go_to(after);
                 self.begin(after);
             }
@@ -336,7 +356,7 @@ impl<'a> Emitter<'a> {
                 self.labels.insert(*label, (after, Some(start)));
                 self.builder.ins().jump(start, &[]);
                 self.begin(start);
-                self.steps(steps);
+                self.steps_aside(steps);
                 // Its steps leave it, begin it again, or give up.
                 if !self.ended {
                     self.builder.ins().jump(start, &[]);
@@ -511,7 +531,26 @@ impl<'a> Emitter<'a> {
         })
     }
 
+    /// First row of a series, for reading it.
     fn rows(&mut self, series: u32) -> Value {
+        let base = self.base(series);
+        let is_price = matches!(self.program.series.get(series as usize), Some(Values::Price(_)));
+        if !is_price && self.computed.insert(series) {
+            let missing = *self.missing.get_or_insert_with(|| {
+                let block = self.builder.create_block();
+                self.builder.append_block_param(block, types::I64);
+                self.builder.set_cold_block(block);
+                block
+            });
+            let on = self.builder.create_block();
+            let number = self.builder.ins().iconst(types::I64, i64::from(series));
+            self.builder.ins().brif(base, on, &[], missing, &[number.into()]);
+            self.begin(on);
+        }
+        base
+    }
+
+    fn base(&mut self, series: u32) -> Value {
         if let Some(base) = self.bases.get(series as usize) {
             return *base;
         }

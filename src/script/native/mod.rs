@@ -15,7 +15,7 @@ pub mod syntax;
 pub(super) use lower::Outside;
 
 use super::state::{Entry, Phase, Series, Slot, State};
-use crate::engine::{DataHandler, Intents, Moment};
+use crate::engine::{Column, DataHandler, Intents, Moment};
 use crate::model::{Direction, Price};
 use ir::{Program, Values};
 use lower::{Declared, FUEL, Input, ParameterKind, Shape, SlotKind, Texts};
@@ -71,7 +71,7 @@ struct Tables {
     parameters: Vec<u64>,
     slots: Vec<u64>,
     sources: Vec<Series>,
-    /// First rows of the series; of those that are never read from memory, nothing.
+    /// First rows of the series; null for those that are never read from memory, or that nobody has read yet.
     rows: Vec<*const f64>,
 }
 
@@ -220,36 +220,37 @@ impl Native {
     pub fn bind(&mut self, data: &DataHandler) {
         let Some(running) = &mut self.running else { return };
         let Compiled::Code { program, .. } = &*running.compiled else { return };
+        let tables = &mut running.tables;
         self.bound = (Arc::as_ptr(data.candles()) as usize, data.columns().len());
         let state = &self.host.state;
         let (entries, data) = (state.entries.borrow(), state.data.borrow());
-        running.tables.sources = program.series.iter().map(|values| source(values, &entries)).collect();
+        tables.sources = program.series.iter().map(|values| source(values, &entries)).collect();
         running.length = data.candles.len();
-        running.tables.rows.clear();
-        for source in &running.tables.sources {
-            let column = match source {
-                Series::Price(price) => data.candles.column(*price),
-                Series::Column(column) => data.columns.get(*column).map(|column| column.as_slice()),
-                Series::Off => None,
-            };
-            // Prices that are computed from others, and what is off, are never read from here.
-            let is_read = match source {
-                Series::Price(price) => !matches!(price, Price::Hl2 | Price::Hlc3 | Price::Ohlc4),
-                Series::Column(_) => true,
-                Series::Off => false,
-            };
-            match column {
-                Some(column) => {
-                    running.length = running.length.min(column.len());
-                    running.tables.rows.push(column.as_ptr());
+        let column = |source: &Series| match source {
+            Series::Column(column) => data.columns.get(*column),
+            _ => None,
+        };
+        let sure = program.sure_series();
+        let sure = sure.iter().filter_map(|&series| column(tables.sources.get(series as usize)?)).cloned();
+        Column::compute(&sure.collect::<Vec<_>>());
+        tables.rows.clear();
+        for source in &tables.sources {
+            let (values, length) = match source {
+                // Those that are computed from others are never read from here.
+                Series::Price(Price::Hl2 | Price::Hlc3 | Price::Ohlc4) | Series::Off => {
+                    (None, running.length)
                 }
-                None => {
-                    if is_read {
-                        running.length = 0;
-                    }
-                    running.tables.rows.push(std::ptr::null());
+                Series::Price(price) => {
+                    let values = data.candles.column(*price);
+                    (values, values.map_or(0, <[f64]>::len))
                 }
-            }
+                Series::Column(_) => {
+                    let column = column(source);
+                    (column.and_then(Column::known), column.map_or(0, Column::len))
+                }
+            };
+            running.length = running.length.min(length);
+            tables.rows.push(values.map_or(std::ptr::null(), <[f64]>::as_ptr));
         }
     }
 
@@ -264,15 +265,21 @@ impl Native {
         let state = &*self.host.state;
         state.phase.set(Phase::Candle);
         let held = moment.position.map(|position| position.direction);
-        let mut frame = running.tables.frame(&self.host, program, moment.row, held, moment.allow_short);
-        frame.moment = Some(moment);
-        // SAFETY: the tables were made for this program; `bind` measured the series, whose columns the state holds,
-        // and the row is within them and not below the history.
-        #[allow(unsafe_code)]
-        let gave_up = unsafe { code.run(&mut frame, 0) } != 0;
-        if gave_up {
+        loop {
+            let mut frame = running.tables.frame(&self.host, program, moment.row, held, moment.allow_short);
+            frame.moment = Some(moment);
+            // SAFETY: the tables were made for this program; `bind` measured the series, whose columns the state
+            // holds, and the row is within them and not below the history.
+            #[allow(unsafe_code)]
+            let gave_up = unsafe { code.run(&mut frame, 0) } != 0;
+            if !gave_up {
+                break;
+            }
+            let missing = frame.missing;
             give_back(state);
-            return false;
+            if !running.tables.fill(state, missing) {
+                return false;
+            }
         }
         if program.writes_slots {
             for (slot, bits) in state.slots.borrow_mut().iter_mut().zip(&running.tables.slots) {
@@ -305,11 +312,19 @@ impl Native {
             return 0;
         }
         let Some(code) = quiet.get_or_init(|| Code::new(program, Way::Quiet).ok()) else { return 0 };
-        let mut frame = running.tables.frame(&self.host, program, rows.start, held, allow_short);
-        // SAFETY: as in `on_candle`; the end is behind the row and within the series too.
-        #[allow(unsafe_code)]
-        let first = unsafe { code.run(&mut frame, end) };
-        let passed = usize::try_from(first).map_or(0, |first| first.clamp(rows.start, end) - rows.start);
+        let mut row = rows.start;
+        while row < end {
+            let mut frame = running.tables.frame(&self.host, program, row, held, allow_short);
+            // SAFETY: as in `on_candle`; the end is behind the row and within the series too.
+            #[allow(unsafe_code)]
+            let first = unsafe { code.run(&mut frame, end) };
+            row = usize::try_from(first).map_or(row, |first| first.clamp(row, end));
+            let missing = frame.missing;
+            if !running.tables.fill(&self.host.state, missing) {
+                break;
+            }
+        }
+        let passed = row - rows.start;
         *in_vain = if passed == 0 { (*in_vain + 1).min(IN_VAIN_MAX) } else { 0 };
         *left_out = (1 << in_vain.saturating_sub(1)) - 1;
         passed
@@ -317,6 +332,24 @@ impl Native {
 }
 
 impl Tables {
+    /// Has the values of a series computed that the code asked for; whether there was one.
+    #[inline]
+    fn fill(&mut self, state: &State, missing: i64) -> bool {
+        usize::try_from(missing).is_ok_and(|missing| self.compute(state, missing))
+    }
+
+    #[cold]
+    fn compute(&mut self, state: &State, missing: usize) -> bool {
+        let data = state.data.borrow();
+        let Some((Series::Column(column), rows)) = self.sources.get(missing).zip(self.rows.get_mut(missing))
+        else {
+            return false;
+        };
+        let Some(column) = data.columns.get(*column) else { return false };
+        *rows = column.values().as_ptr();
+        !column.is_empty()
+    }
+
     #[inline(always)]
     fn frame<'a>(
         &'a mut self,
@@ -348,6 +381,7 @@ impl Tables {
             fuel: FUEL,
             allow_short: u8::from(allow_short),
             given_up: 0,
+            missing: -1,
             host,
             moment: None,
             sources: &self.sources,

@@ -8,9 +8,10 @@ use super::lower::Texts;
 use crate::engine::Moment;
 use crate::script::api::{Act, Reader, float_max, float_min};
 use crate::script::state::{Now, Series, State};
-use rhai::Dynamic;
+use rhai::{Dynamic, ImmutableString};
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// What an action takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,17 +82,50 @@ pub struct Host {
     actions: Vec<Option<Act>>,
     plot: Option<Act>,
     properties: Vec<Option<Reader>>,
+    /// Reasons by the numbers of their texts, once they were given.
+    reasons: RefCell<Vec<Option<Arc<str>>>>,
+    no_reason: Arc<str>,
 }
 
 impl Host {
     pub fn new(state: Rc<State>, texts: Rc<RefCell<Texts>>) -> Host {
         let registered = state.registered.borrow();
-        let act = |name: &str, arguments: usize| registered.act(name, arguments);
-        let actions = ACTIONS.iter().map(|(name, arguments, _)| act(name, *arguments)).collect();
-        let plot = act("plot", 2);
+        let actions = ACTIONS.iter().map(|(name, ..)| registered.act(name)).collect();
+        let plot = registered.act("plot");
         let properties = PROPERTIES.iter().map(|(name, _)| registered.reader(name)).collect();
         drop(registered);
-        Host { state, texts, actions, plot, properties }
+        let no_reason = state.note("");
+        Host { state, texts, actions, plot, properties, reasons: RefCell::default(), no_reason }
+    }
+
+    fn action(&self, number: i64) -> Option<&Act> {
+        usize::try_from(number).ok().and_then(|number| self.actions.get(number))?.as_ref()
+    }
+
+    fn reader(&self, number: i64) -> Option<&Reader> {
+        usize::try_from(number).ok().and_then(|number| self.properties.get(number))?.as_ref()
+    }
+
+    fn text(&self, number: i64) -> ImmutableString {
+        let texts = self.texts.borrow();
+        let text = usize::try_from(number).ok().and_then(|number| texts.get(number));
+        text.cloned().unwrap_or_default()
+    }
+
+    /// A text as the reason of a decision.
+    fn reason(&self, number: i64) -> Arc<str> {
+        let index = usize::try_from(number).unwrap_or(usize::MAX);
+        if let Some(Some(known)) = self.reasons.borrow().get(index) {
+            return known.clone();
+        }
+        let reason = self.state.note(&self.text(number));
+        let mut reasons = self.reasons.borrow_mut();
+        if index < self.texts.borrow().len() {
+            let length = reasons.len().max(index + 1);
+            reasons.resize(length, None);
+            reasons[index] = Some(reason.clone());
+        }
+        reason
     }
 }
 
@@ -99,7 +133,7 @@ impl Host {
 #[repr(C)]
 pub struct Frame<'a> {
     pub row: i64,
-    /// First rows of the series, by number.
+    /// First rows of the series, by number; null for those that nobody has computed yet.
     pub series: *const *const f64,
     pub parameters: *const u64,
     pub slots: *mut u64,
@@ -109,6 +143,8 @@ pub struct Frame<'a> {
     pub allow_short: u8,
     /// Set by a call out of the code that gives up.
     pub given_up: u8,
+    /// The series that nobody has computed yet, by number, for which the code gave up; negative if there is none.
+    pub missing: i64,
     pub host: &'a Host,
     /// Until the state knows it. A walk over many rows has none, and does nothing that asks for it.
     pub moment: Option<&'a Moment<'a>>,
@@ -139,26 +175,26 @@ impl Frame<'_> {
         self.given_up = 1;
     }
 
-    fn act(&mut self, number: i64, arguments: &mut [Dynamic]) {
-        let act = usize::try_from(number).ok().and_then(|it| self.host.actions.get(it)).cloned().flatten();
-        self.run(act, arguments);
+    fn decide(&mut self, number: i64, reason: Arc<str>) {
+        let done = match self.host.action(number) {
+            Some(Act::Decision(act)) => act(&self.host.state, reason).is_ok(),
+            _ => false,
+        };
+        self.done(done);
     }
 
-    fn run(&mut self, act: Option<Act>, arguments: &mut [Dynamic]) {
-        let done = act.is_some_and(|act| act(self.state(), arguments).is_ok());
+    fn act(&mut self, act: Option<&Act>, arguments: &mut [Dynamic]) {
+        let done = match act {
+            Some(Act::Values(act)) => act(&self.host.state, arguments).is_ok(),
+            _ => false,
+        };
+        self.done(done);
+    }
+
+    fn done(&mut self, done: bool) {
         if !done {
             self.give_up();
         }
-    }
-
-    fn text(&self, number: i64) -> Dynamic {
-        let texts = self.host.texts.borrow();
-        let text = usize::try_from(number).ok().and_then(|number| texts.get(number));
-        text.cloned().unwrap_or_default().into()
-    }
-
-    fn reader(&self, number: i64) -> Option<Reader> {
-        usize::try_from(number).ok().and_then(|it| self.host.properties.get(it)).cloned().flatten()
     }
 }
 
@@ -192,19 +228,19 @@ outward! {
     cos(_frame, x: f64) -> f64 { x.cos() }
     tan(_frame, x: f64) -> f64 { x.tan() }
     property_float(frame, number: i64) -> f64 {
-        match frame.reader(number) {
+        match frame.host.reader(number) {
             Some(Reader::Float(read)) => read(frame.state()),
             _ => { frame.give_up(); 0.0 }
         }
     }
     property_int(frame, number: i64) -> i64 {
-        match frame.reader(number) {
+        match frame.host.reader(number) {
             Some(Reader::Int(read)) => read(frame.state()),
             _ => { frame.give_up(); 0 }
         }
     }
     property_bool(frame, number: i64) -> u8 {
-        match frame.reader(number) {
+        match frame.host.reader(number) {
             Some(Reader::Bool(read)) => u8::from(read(frame.state())),
             _ => { frame.give_up(); 0 }
         }
@@ -227,18 +263,24 @@ outward! {
     }
     rising(frame, number: i64, held: f64, candles: i64) -> u8 { steady(frame, number, held, candles, true) }
     falling(frame, number: i64, held: f64, candles: i64) -> u8 { steady(frame, number, held, candles, false) }
-    act_plainly(frame, number: i64) -> () { frame.act(number, &mut []) }
-    act_int(frame, number: i64, value: i64) -> () { frame.act(number, &mut [Dynamic::from_int(value)]) }
-    act_float(frame, number: i64, value: f64) -> () { frame.act(number, &mut [Dynamic::from_float(value)]) }
-    act_bool(frame, number: i64, value: u8) -> () { frame.act(number, &mut [Dynamic::from_bool(value != 0)]) }
+    act_plainly(frame, number: i64) -> () { frame.decide(number, frame.host.no_reason.clone()) }
+    act_int(frame, number: i64, value: i64) -> () {
+        frame.act(frame.host.action(number), &mut [Dynamic::from_int(value)])
+    }
+    act_float(frame, number: i64, value: f64) -> () {
+        frame.act(frame.host.action(number), &mut [Dynamic::from_float(value)])
+    }
+    act_bool(frame, number: i64, value: u8) -> () {
+        frame.act(frame.host.action(number), &mut [Dynamic::from_bool(value != 0)])
+    }
     act_text(frame, number: i64, text: i64) -> () {
-        let text = frame.text(text);
-        frame.act(number, &mut [text]);
+        match frame.host.action(number) {
+            Some(Act::Decision(_)) => frame.decide(number, frame.host.reason(text)),
+            act => frame.act(act, &mut [frame.host.text(text).into()]),
+        }
     }
     plot(frame, name: i64, value: f64) -> () {
-        let name = frame.text(name);
-        let plot = frame.host.plot.clone();
-        frame.run(plot, &mut [name, Dynamic::from_float(value)]);
+        frame.act(frame.host.plot.as_ref(), &mut [frame.host.text(name).into(), Dynamic::from_float(value)]);
     }
 }
 

@@ -130,7 +130,10 @@ impl Lowering<'_> {
         }
         let before = self.vals();
         let (steps, end) = self.branch(|this| this.all(rest, and));
+        // A branch that always goes the same way costs nothing, and spares reading a column for nothing.
+        let is_fixed = self.is_fixed(one);
         if let Some((Val::Bool(two), env)) = &end
+            && !is_fixed
             && *env == before
             && steps.len() <= 12
             && steps.iter().all(is_harmless)
@@ -144,6 +147,23 @@ impl Lowering<'_> {
         let skipped = (Vec::new(), Some((Val::Bool(Operand::Bool(!and)), before)));
         let looked = (steps, end);
         if and { self.either(one, looked, skipped) } else { self.either(one, skipped, looked) }
+    }
+
+    /// Whether a value is known to come from parameters and settings only: the same at each candle.
+    fn is_fixed(&self, operand: Operand) -> bool {
+        let Operand::Local(local) = operand else { return true };
+        let set = self.steps.iter().rev().find_map(|step| match step {
+            Step::Set(set, op, _) if *set == local => Some(op),
+            _ => None,
+        });
+        match set {
+            Some(Op::AllowShort | Op::Parameter(..)) => true,
+            Some(Op::Not(value)) => self.is_fixed(*value),
+            Some(Op::CompareInt(_, a, b) | Op::CompareFloat(_, a, b)) => {
+                self.is_fixed(*a) && self.is_fixed(*b)
+            }
+            _ => false,
+        }
     }
 
     pub(super) fn again(&mut self, at: At) -> Lowered<()> {

@@ -82,6 +82,10 @@ impl Texts {
     pub fn get(&self, number: usize) -> Option<&ImmutableString> {
         self.0.get(number)
     }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
 }
 
 /// What a program is made from.
