@@ -7,8 +7,9 @@ use super::position_manager::{ExitCause, PositionManager};
 use super::protection::{BaseLevels, Hit, Protection};
 use super::risk_manager::{RiskManager, Standing};
 use super::settings::{Booking, Settings};
-use crate::model::{Direction, EntryReason, ExitReason, Fill, FillReason, Refusal, Trade};
+use crate::model::{Candles, Direction, EntryReason, ExitReason, Fill, FillReason, Refusal, Trade};
 use serde::{Deserialize, Serialize};
+use std::hint::black_box;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -571,6 +572,7 @@ pub fn run<S: Strategy, V: Venue, R: Recorder>(
         }
         if changed {
             foreseen = if pending { row } else { engine.foresee(row..rows.end - 1) };
+            fetch(&candles, foreseen);
         }
         if row < foreseen {
             engine.on_quiet_close(row, close[row]);
@@ -584,6 +586,7 @@ pub fn run<S: Strategy, V: Venue, R: Recorder>(
         row += 1;
         if !pending {
             foreseen = engine.foresee(row..rows.end - 1);
+            fetch(&candles, foreseen);
         }
     }
     if engine.position().position().is_some() {
@@ -593,6 +596,14 @@ pub fn run<S: Strategy, V: Venue, R: Recorder>(
         engine.recorder_mut().on_end(equity);
     }
     Ok(())
+}
+
+/// Has what the close of `row` and a fill after it will ask for brought from memory, while the candles before are marked:
+/// nothing else has read it lately.
+#[inline(always)]
+fn fetch(candles: &Candles, row: usize) {
+    black_box(candles.close.get(row).copied());
+    black_box((candles.open.get(row + 1).copied(), candles.open_time.get(row + 1).copied()));
 }
 
 /// Hands an event to the engine and executes what it asks for, until it asks for nothing.
@@ -606,8 +617,8 @@ fn drive<S: Strategy, V: Venue, R: Recorder>(
     let time = engine.data.candles().open_time[row];
     let mut command = engine.on_event(event)?;
     while let Some(Command::Place(order)) = command {
-        let fill = venue.execute(&order, time);
-        command = engine.on_event(Event::Filled { row, fill })?;
+        // As by an event, but that nothing is copied.
+        command = engine.on_fill(row, &venue.execute(&order, time))?;
     }
     Ok(())
 }

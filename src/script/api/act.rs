@@ -1,12 +1,13 @@
 //! `ctx` as it acts: what a script may ask for.
 
-use super::{Answer, Ctx, Gives, Place, Registrar, fault, finite, number};
+use super::{Act, Answer, Ctx, Gives, Place, Registrar, fault, finite, number};
 use crate::engine::{EntryWish, Intents};
 use crate::model::{Direction, Size};
 use crate::script::host::NOTES_MAX;
 use crate::script::state::{Phase, State};
 use rhai::{Dynamic, ImmutableString};
 use std::rc::Rc;
+use std::sync::Arc;
 
 impl Registrar<'_> {
     /// Registers `ctx.name(argument)`, which writes into the intents of this call.
@@ -26,61 +27,48 @@ impl Registrar<'_> {
         });
         let (state, registered) = (self.state.clone(), run.clone());
         self.engine.register_fn(name, move |_: &mut Ctx, value: A| registered(&state, value));
-        self.keep(name, 1, move |state, arguments| {
+        let act = move |state: &State, arguments: &mut [Dynamic]| {
             let value = arguments.first_mut().map(Dynamic::take).and_then(Dynamic::try_cast::<A>);
             run(state, value.ok_or_else(|| fault("another type is wanted"))?)
-        });
+        };
+        self.keep(name, Act::Values(Rc::new(act)));
         self.describe(Place::Action, name, &[argument], Gives::Nothing, doc);
     }
 
-    /// The same without its text.
-    fn silent_action(&mut self, name: &'static str, write: impl Fn(&State, &mut Intents) + 'static) {
-        let run = Rc::new(move |state: &State| -> Answer<()> {
+    /// Registers `ctx.name(reason)` and `ctx.name()`: what is asked for at a close.
+    fn decision(&mut self, name: &'static str, doc: &str, write: impl Fn(&mut Intents, Arc<str>) + 'static) {
+        let run = Rc::new(move |state: &State, reason: Arc<str>| -> Answer<()> {
             allowed(state, name, false)?;
             let mut intents = state.intents.borrow_mut();
             intents.touched = true;
-            write(state, &mut intents);
+            write(&mut intents, reason);
             Ok(())
         });
         let (state, registered) = (self.state.clone(), run.clone());
-        self.engine.register_fn(name, move |_: &mut Ctx| registered(&state));
-        self.keep(name, 0, move |state, _| run(state));
+        self.engine.register_fn(name, move |_: &mut Ctx, reason: ImmutableString| {
+            registered(&state, state.note(&reason))
+        });
+        let (state, registered) = (self.state.clone(), run.clone());
+        self.engine.register_fn(name, move |_: &mut Ctx| registered(&state, state.note("")));
+        self.keep(name, Act::Decision(run));
+        self.describe(Place::Action, name, &["reason?"], Gives::Nothing, doc);
     }
 
     /// Keeps an action for those who have no Rhai values at hand.
-    fn keep(
-        &mut self,
-        name: &'static str,
-        arguments: usize,
-        act: impl Fn(&State, &mut [Dynamic]) -> Answer<()> + 'static,
-    ) {
-        self.state.registered.borrow_mut().acts.push((name, arguments, Rc::new(act)));
+    fn keep(&mut self, name: &'static str, act: Act) {
+        self.state.registered.borrow_mut().acts.push((name, act));
     }
 
     pub(super) fn actions(&mut self) {
         let entry = |direction| {
-            move |state: &State, intents: &mut Intents, note: ImmutableString| {
-                intents.entry = Some(EntryWish { direction, note: state.note(&note) });
-                Ok(())
-            }
-        };
-        let silent = |direction| {
-            move |state: &State, intents: &mut Intents| {
-                intents.entry = Some(EntryWish { direction, note: state.note("") });
-            }
+            move |intents: &mut Intents, note| intents.entry = Some(EntryWish { direction, note })
         };
         let doc = "asks to open a long position at the next open; in a short one, to reverse";
-        self.action("enter_long", "reason?", doc, false, entry(Direction::Long));
-        self.silent_action("enter_long", silent(Direction::Long));
+        self.decision("enter_long", doc, entry(Direction::Long));
         let doc = "asks to open a short position at the next open; in a long one, to reverse";
-        self.action("enter_short", "reason?", doc, false, entry(Direction::Short));
-        self.silent_action("enter_short", silent(Direction::Short));
+        self.decision("enter_short", doc, entry(Direction::Short));
         let doc = "asks to close the position at the next open";
-        self.action("exit", "reason?", doc, false, |state, intents, note: ImmutableString| {
-            intents.exit = Some(state.note(&note));
-            Ok(())
-        });
-        self.silent_action("exit", |state, intents| intents.exit = Some(state.note("")));
+        self.decision("exit", doc, |intents, note| intents.exit = Some(note));
 
         let size = |name: &'static str, make: fn(f64) -> Size| {
             move |_: &State, intents: &mut Intents, value: Dynamic| {
@@ -204,13 +192,14 @@ impl Registrar<'_> {
         self.engine.register_fn("plot", move |_: &mut Ctx, name: ImmutableString, value: Dynamic| {
             plot(&state, &name, &value)
         });
-        self.keep("plot", 2, |state, arguments| match arguments {
+        let act = |state: &State, arguments: &mut [Dynamic]| match arguments {
             [name, value] => {
                 let name = name.take().into_immutable_string().map_err(fault)?;
                 plot(state, &name, value)
             }
             _ => Err(fault("plot takes a name and a value")),
-        });
+        };
+        self.keep("plot", Act::Values(Rc::new(act)));
         self.describe(
             Place::Action,
             "plot",

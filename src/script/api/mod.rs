@@ -16,6 +16,7 @@ pub(super) use read::register_entry;
 use super::state::State;
 use rhai::{Dynamic, Engine, EvalAltResult, Position};
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// The first argument of the handlers. All it stands for is in [`State`].
 #[derive(Debug, Clone, Copy)]
@@ -80,8 +81,15 @@ impl Item {
 type Fault = Box<EvalAltResult>;
 type Answer<T> = Result<T, Fault>;
 
-/// An action with the arguments behind `ctx`.
-pub(super) type Act = Rc<dyn Fn(&State, &mut [Dynamic]) -> Answer<()>>;
+/// An action of `ctx`.
+#[derive(Clone)]
+#[cfg_attr(not(feature = "native"), allow(dead_code))]
+pub(super) enum Act {
+    /// For a reason.
+    Decision(Rc<dyn Fn(&State, Arc<str>) -> Answer<()>>),
+    /// With the arguments behind `ctx`.
+    Values(Rc<dyn Fn(&State, &mut [Dynamic]) -> Answer<()>>),
+}
 
 /// What reads a property of `ctx`.
 #[derive(Clone)]
@@ -125,15 +133,14 @@ impl Readable for Dynamic {
 /// What was registered, for a tier that does not go through Rhai's engine: the same code behind both.
 #[derive(Default)]
 pub(super) struct Registered {
-    acts: Vec<(&'static str, usize, Act)>,
+    acts: Vec<(&'static str, Act)>,
     readers: Vec<(&'static str, Reader)>,
 }
 
 #[cfg(feature = "native")]
 impl Registered {
-    pub fn act(&self, name: &str, arguments: usize) -> Option<Act> {
-        let found = self.acts.iter().find(|(known, count, _)| *known == name && *count == arguments);
-        found.map(|(.., act)| act.clone())
+    pub fn act(&self, name: &str) -> Option<Act> {
+        self.acts.iter().find(|(known, _)| *known == name).map(|(_, act)| act.clone())
     }
 
     pub fn reader(&self, name: &str) -> Option<Reader> {
