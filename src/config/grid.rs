@@ -73,7 +73,9 @@ impl GridFile {
         let Some(section) = self.strategies.get(strategy) else {
             let there = match nearest(strategy, self.strategies()) {
                 Some(name) => format!("; did you mean `{name}`?"),
-                None => format!("; add one:\n{strategy}:\n  period: [10, 20, 40]"),
+                None => format!(
+                    "; add one, with the values to try of each parameter (`mista check` lists them):\n{strategy}:\n  NAME: [10, 20, 40]"
+                ),
             };
             return Err(ConfigError::shape(&self.path, &format!("there is no grid for `{strategy}`{there}")));
         };
@@ -101,8 +103,9 @@ impl GridFile {
             axes.push(RawAxis { name: name.to_owned(), values, place });
         }
         if axes.is_empty() {
-            let message =
-                format!("the grid of `{strategy}` is empty: list parameters, such as period: [10, 20, 40]");
+            let message = format!(
+                "the grid of `{strategy}` is empty: list values of its parameters, NAME: [10, 20, 40]"
+            );
             return Err(ConfigError::new(place, message));
         }
         let constraints_place = self.place(&[strategy, "constraints"]);

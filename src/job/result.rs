@@ -111,7 +111,10 @@ impl<'a> RunResult<'a> {
                 object.extend(part);
             }
         }
-        object.insert("tier".into(), json!(self.job.script.tier().name()));
+        let tier = self.job.script.tier();
+        object.insert("tier".into(), json!(tier.name()));
+        let interpreted: Vec<String> = tier.interpreted().iter().map(ToString::to_string).collect();
+        object.insert("interpreted".into(), json!(interpreted));
         object.insert("warnings".into(), json!(self.notes));
         let digests = self.digests()?;
         object.insert("equity_sha256".into(), json!(digests.equity));

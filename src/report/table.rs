@@ -100,6 +100,10 @@ pub fn table(summary: &Summary, colour: Colour) -> String {
 fn header(out: &mut String, summary: &Summary, colour: Colour) {
     let tail = format!(" · {} {}", summary.symbol, summary.interval);
     let name = clipped(summary.strategy, WIDTH.saturating_sub(width(&tail)));
+    let (tier, left) = match summary.tier.split_once(" (") {
+        Some((tier, left)) => (tier, left.trim_end_matches(')')),
+        None => (summary.tier, ""),
+    };
     line(out, &format!("{}{tail}", colour.paint(BOLD, &name)));
     line(
         out,
@@ -109,11 +113,16 @@ fn header(out: &mut String, summary: &Summary, colour: Colour) {
                 summary.from,
                 summary.to,
                 grouped(summary.candles as f64, 0),
-                summary.tier
+                tier
             ),
             WIDTH,
         ),
     );
+    match (tier, left) {
+        (_, "") => {}
+        ("native", but_for) => line(out, &clipped(&format!("machine code {but_for}"), WIDTH)),
+        (_, why) => line(out, &clipped(&format!("not compiled: {why}"), WIDTH)),
+    }
     line(out, &colour.paint(DIM, &"─".repeat(WIDTH)));
 }
 

@@ -66,6 +66,14 @@ impl TierInUse {
             TierInUse::Interpreter { .. } => "interpreter",
         }
     }
+
+    /// What could not be compiled.
+    pub fn interpreted(&self) -> &[Outside] {
+        match self {
+            TierInUse::Native { left } => left,
+            TierInUse::Interpreter { outside } => outside.as_slice(),
+        }
+    }
 }
 
 impl fmt::Display for TierInUse {

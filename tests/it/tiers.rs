@@ -100,6 +100,39 @@ fn what_differs_is_seen() {
     assert_eq!(told_apart("ctx.x = 0.0 / 0.0;", "ctx.x = -(0.0 / 0.0);"), Ok(()));
 }
 
+/// What random programs found different once.
+#[cfg(feature = "native")]
+#[test]
+fn what_differed_once_does_not_again() {
+    use mista::script::Tier;
+    // A value that stands in a case twice is asked about twice.
+    let twice = "switch ctx.index % 6 {\n\
+        1 | 1 if asked(ctx) => ctx.exit(),\n\
+        3 | 2 | 3 | 3 if asked(ctx) => ctx.exit(),\n\
+        2..6 | 1..=4 | 4..5 if asked(ctx) => ctx.exit(),\n\
+        _ => ctx.log(\"none\"),\n\
+    }";
+    for body in [twice] {
+        let text = format!(
+            "fn init(p) {{ #{{ n: 0 }} }}\nfn asked(ctx) {{ ctx.n += 1; false }}\nfn on_candle(ctx, p) {{\n{body}\n}}\n"
+        );
+        let [mut a, mut b] = [Tier::Interpreter, Tier::Native].map(|tier| {
+            let mut script = Script::compile("once.rhai", &text, Path::new(".")).unwrap();
+            script.set_tier(tier).unwrap();
+            script
+        });
+        let program = Program {
+            seed: 10,
+            text: String::new(),
+            values: Default::default(),
+            constructs: Default::default(),
+        };
+        if let Err(Failure::Differs(difference)) = compare_scripts(&program, &World::new(), &mut a, &mut b) {
+            panic!("{body}\n{difference}");
+        }
+    }
+}
+
 /// The memory of code is written or executed, never both, and given back.
 #[cfg(all(feature = "native", target_os = "linux"))]
 #[test]

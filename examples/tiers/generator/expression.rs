@@ -347,7 +347,7 @@ impl Writer {
     /// Whether a value of this type can be had here.
     pub fn has(&self, of: Type) -> bool {
         match of {
-            Type::Series | Type::Multi(_) => self.has_ctx || self.scope.iter().any(|it| it.of == of),
+            Type::Series | Type::Multi(_) => self.has_ctx || !self.variables(of, false).is_empty(),
             _ => true,
         }
     }

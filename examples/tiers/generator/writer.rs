@@ -184,20 +184,22 @@ impl Writer {
 
     /// A variable of a type that is what its name means here.
     pub fn variable(&mut self, of: Type, changes: bool) -> Option<String> {
-        let seen = |index: usize, variable: &Variable| {
-            !self.scope[index + 1..].iter().any(|later| later.name == variable.name)
-        };
-        let fits: Vec<usize> = self
-            .scope
-            .iter()
-            .enumerate()
-            .filter(|(index, it)| it.of == of && (it.changes || !changes) && seen(*index, it))
-            .map(|(index, _)| index)
-            .collect();
+        let fits = self.variables(of, changes);
         // The last ones more often: they are what is worked on.
         let last = fits.len().checked_sub(1)?;
         let at = self.random.usize(0..=last).max(self.random.usize(0..=last));
         Some(self.scope[fits[at]].name.clone())
+    }
+
+    /// Those that no later one hides, by their places.
+    pub fn variables(&self, of: Type, changes: bool) -> Vec<usize> {
+        let seen = |index: usize, variable: &Variable| {
+            !self.scope[index + 1..].iter().any(|later| later.name == variable.name)
+        };
+        let fits = self.scope.iter().enumerate();
+        fits.filter(|(index, it)| it.of == of && (it.changes || !changes) && seen(*index, it))
+            .map(|(index, _)| index)
+            .collect()
     }
 
     pub fn declare(&mut self, name: &str, of: Type, changes: bool) {

@@ -86,10 +86,13 @@ type Answer<T> = Result<T, Fault>;
 #[cfg_attr(not(feature = "native"), allow(dead_code))]
 pub(super) enum Act {
     /// For a reason.
-    Decision(Rc<dyn Fn(&State, Arc<str>) -> Answer<()>>),
+    Decision(Rc<Decide>),
     /// With the arguments behind `ctx`.
-    Values(Rc<dyn Fn(&State, &mut [Dynamic]) -> Answer<()>>),
+    Values(Rc<Take>),
 }
+
+type Decide = dyn Fn(&State, Arc<str>) -> Answer<()>;
+type Take = dyn Fn(&State, &mut [Dynamic]) -> Answer<()>;
 
 /// What reads a property of `ctx`.
 #[derive(Clone)]

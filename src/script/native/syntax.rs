@@ -504,11 +504,15 @@ impl Reader {
                 if patterns.is_empty() {
                     continue;
                 }
-                let condition = match &pair.lhs {
-                    Expr::BoolConstant(true, _) => None,
-                    condition => Some(self.expression(condition)),
-                };
-                ordered.push(Case { patterns, condition, value: self.expression(&pair.rhs) });
+                let case =
+                    |patterns, condition| Case { patterns, condition, value: self.expression(&pair.rhs) };
+                match &pair.lhs {
+                    Expr::BoolConstant(true, _) => ordered.push(case(patterns, None)),
+                    // A value that is in the case several times is asked about as often, while the answer is no.
+                    condition => ordered.extend(
+                        patterns.into_iter().map(|one| case(vec![one], Some(self.expression(condition)))),
+                    ),
+                }
             }
         }
         let default = cases.def_case.and_then(|index| cases.expressions.get(index));
