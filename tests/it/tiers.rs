@@ -112,24 +112,18 @@ fn what_differed_once_does_not_again() {
         2..6 | 1..=4 | 4..5 if asked(ctx) => ctx.exit(),\n\
         _ => ctx.log(\"none\"),\n\
     }";
-    for body in [twice] {
-        let text = format!(
-            "fn init(p) {{ #{{ n: 0 }} }}\nfn asked(ctx) {{ ctx.n += 1; false }}\nfn on_candle(ctx, p) {{\n{body}\n}}\n"
-        );
-        let [mut a, mut b] = [Tier::Interpreter, Tier::Native].map(|tier| {
-            let mut script = Script::compile("once.rhai", &text, Path::new(".")).unwrap();
-            script.set_tier(tier).unwrap();
-            script
-        });
-        let program = Program {
-            seed: 10,
-            text: String::new(),
-            values: Default::default(),
-            constructs: Default::default(),
-        };
-        if let Err(Failure::Differs(difference)) = compare_scripts(&program, &World::new(), &mut a, &mut b) {
-            panic!("{body}\n{difference}");
-        }
+    let text = format!(
+        "fn init(p) {{ #{{ n: 0 }} }}\nfn asked(ctx) {{ ctx.n += 1; false }}\nfn on_candle(ctx, p) {{\n{twice}\n}}\n"
+    );
+    let [mut a, mut b] = [Tier::Interpreter, Tier::Native].map(|tier| {
+        let mut script = Script::compile("once.rhai", &text, Path::new(".")).unwrap();
+        script.set_tier(tier).unwrap();
+        script
+    });
+    let program =
+        Program { seed: 10, text: String::new(), values: Default::default(), constructs: Default::default() };
+    if let Err(Failure::Differs(difference)) = compare_scripts(&program, &World::new(), &mut a, &mut b) {
+        panic!("{difference}");
     }
 }
 
