@@ -29,14 +29,15 @@ impl Buffer {
     }
 
     pub fn into_inner(mut self) -> Vec<f64> {
+        self.returns = false;
         std::mem::take(&mut self.values)
     }
 }
 
 fn spare(length: usize) -> Option<Vec<f64>> {
     let mut spare = SPARE.lock().unwrap_or_else(PoisonError::into_inner);
-    let fits = spare.iter().position(|room| (length..=2 * length).contains(&room.capacity()))?;
-    Some(spare.swap_remove(fits))
+    let fits = spare.iter().position(|room| (length..=length + length / 4).contains(&room.capacity()))?;
+    Some(spare.remove(fits))
 }
 
 impl Drop for Buffer {
@@ -45,8 +46,10 @@ impl Drop for Buffer {
             return;
         }
         let mut spare = SPARE.lock().unwrap_or_else(PoisonError::into_inner);
-        if spare.iter().map(Vec::capacity).sum::<usize>() + self.values.capacity() <= SPARE_MOST {
-            spare.push(std::mem::take(&mut self.values));
+        spare.push(std::mem::take(&mut self.values));
+        // The oldest go: nobody has wanted rooms of their size for the longest time.
+        while spare.iter().map(Vec::capacity).sum::<usize>() > SPARE_MOST {
+            spare.remove(0);
         }
     }
 }

@@ -72,6 +72,7 @@ impl Column {
         missing.sort_by_key(|column| Arc::as_ptr(&column.of));
         missing.dedup_by_key(|column| Arc::as_ptr(&column.of));
         match missing.as_slice() {
+            [] => {}
             [one] => _ = one.values(),
             _ => missing.into_par_iter().for_each(|column| _ = column.values()),
         }
@@ -113,8 +114,11 @@ impl Outputs {
     }
 
     fn compute(&self) -> Vec<Buffer> {
-        let recipe = self.recipe.lock().unwrap_or_else(PoisonError::into_inner).take();
-        recipe.map_or_else(Vec::new, |recipe| recipe.compute())
+        // Let go of only once it is done: whoever asks after a failure is to fail too, not to find nothing.
+        let mut recipe = self.recipe.lock().unwrap_or_else(PoisonError::into_inner);
+        let values = recipe.as_ref().map_or_else(Vec::new, Recipe::compute);
+        *recipe = None;
+        values
     }
 }
 
@@ -282,8 +286,10 @@ impl ColumnCache {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::indicators::{Given, definition};
+    use crate::engine::{DataHandler, Growth};
+    use crate::indicators::{Definition, Given, Parameter, REGISTRY, Stream, definition};
     use crate::model::Candle;
+    use std::ops::Range;
 
     fn candles(rows: usize) -> Arc<Candles> {
         let candle = |row: usize| {
@@ -371,5 +377,63 @@ mod tests {
         column(4);
         assert!(column(2).known().is_none(), "used longest ago");
         assert_eq!(first.values().as_ptr(), place);
+    }
+
+    #[test]
+    fn every_indicator_is_as_it_grows_whatever_its_room_held_before() {
+        let rows = 9_000;
+        let candles = candles(rows);
+        for definition in REGISTRY {
+            let dirty: Vec<Buffer> = (0..8)
+                .map(|_| {
+                    let mut buffer = Buffer::new(rows);
+                    buffer.fill(7.0);
+                    buffer
+                })
+                .collect();
+            drop(dirty);
+            let given = definition.parameters.iter().enumerate().map(|(index, parameter)| match parameter {
+                Parameter::Source if index == 0 => Given::Source(Source::Price(Price::Hlc3)),
+                Parameter::Source => Given::Source(Source::Price(Price::Volume)),
+                Parameter::Period { least, .. } => Given::Integer((*least).max(5 + index) as i64),
+                Parameter::Real { most, .. } => Given::Real(most.min(2.0)),
+            });
+            let spec = Arc::new(Spec::new(definition, given.collect()).unwrap());
+            let computed =
+                DataHandler::new(&ColumnCache::new(candles.clone()), std::slice::from_ref(&spec), None);
+            let (grown, _) = Growth::start((*candles).clone(), &[spec], None);
+            assert_eq!(computed.first_warm().min(rows), grown.first_warm().min(rows), "{}", definition.name);
+            for (one, other) in computed.columns().iter().zip(grown.columns()) {
+                let bits =
+                    |column: &Column| column.values().iter().map(|it| it.to_bits()).collect::<Vec<_>>();
+                assert!(bits(one) == bits(other), "{}", definition.name);
+            }
+        }
+    }
+
+    #[test]
+    fn what_fails_once_is_not_taken_for_computed() {
+        struct Broken;
+        impl Stream for Broken {
+            fn write(&mut self, _: &Candles, _: &[&[f64]], rows: Range<usize>, out: &mut [&mut [f64]]) {
+                assert!(rows.len() <= PIECE, "broken");
+                out.iter_mut().for_each(|values| values.fill(1.0));
+            }
+        }
+        static BROKEN: Definition = Definition {
+            name: "broken",
+            summary: "",
+            parameters: &[],
+            fields: &["value"],
+            build: |_| Box::new(Broken),
+        };
+        let cache = ColumnCache::new(candles(100));
+        let column = cache.columns(&Arc::new(Spec::new(&BROKEN, Vec::new()).unwrap())).next().unwrap();
+        assert_eq!(column.first_value(), 0);
+        for _ in 0..2 {
+            let values = || column.values().len();
+            assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(values)).is_err());
+            assert!(column.known().is_none());
+        }
     }
 }

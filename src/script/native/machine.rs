@@ -117,7 +117,8 @@ fn of(kind: Kind) -> Type {
     }
 }
 
-/// Tables that stay the same through a call.
+/// Tables that stay the same through a call. They may not be moved: a series is read behind the question whether it is
+/// there.
 fn fixed() -> MemFlagsData {
     MemFlagsData::trusted().with_readonly()
 }

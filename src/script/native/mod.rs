@@ -51,7 +51,14 @@ pub(super) struct Native {
 /// What became of a shape. There are few, each behind a pointer.
 #[allow(clippy::large_enum_variant)]
 enum Compiled {
-    Code { code: Code, quiet: OnceCell<Option<Code>>, program: Program, left: Vec<Outside> },
+    Code {
+        code: Code,
+        quiet: OnceCell<Option<Code>>,
+        program: Program,
+        /// [`Program::sure_series`].
+        sure: Vec<u32>,
+        left: Vec<Outside>,
+    },
     Outside(Outside),
 }
 
@@ -201,7 +208,10 @@ impl Native {
             planted(&mut program);
         }
         match Code::new(&program, Way::Candle) {
-            Ok(code) => Compiled::Code { code, quiet: OnceCell::new(), program, left },
+            Ok(code) => {
+                let sure = program.sure_series().into_iter().collect();
+                Compiled::Code { code, quiet: OnceCell::new(), program, sure, left }
+            }
             Err(error) => {
                 let at = syntax::At::default();
                 Compiled::Outside(Outside { at, what: error.to_string().into() })
@@ -219,7 +229,7 @@ impl Native {
     /// Finds the series in the data, which the state is bound to.
     pub fn bind(&mut self, data: &DataHandler) {
         let Some(running) = &mut self.running else { return };
-        let Compiled::Code { program, .. } = &*running.compiled else { return };
+        let Compiled::Code { program, sure, .. } = &*running.compiled else { return };
         let tables = &mut running.tables;
         self.bound = (Arc::as_ptr(data.candles()) as usize, data.columns().len());
         let state = &self.host.state;
@@ -230,9 +240,8 @@ impl Native {
             Series::Column(column) => data.columns.get(*column),
             _ => None,
         };
-        let sure = program.sure_series();
-        let sure = sure.iter().filter_map(|&series| column(tables.sources.get(series as usize)?)).cloned();
-        Column::compute(&sure.collect::<Vec<_>>());
+        let read = sure.iter().filter_map(|&series| column(tables.sources.get(series as usize)?)).cloned();
+        Column::compute(&read.collect::<Vec<_>>());
         tables.rows.clear();
         for source in &tables.sources {
             let (values, length) = match source {
@@ -246,11 +255,17 @@ impl Native {
                 }
                 Series::Column(_) => {
                     let column = column(source);
-                    (column.and_then(Column::known), column.map_or(0, Column::len))
+                    let known = column.and_then(Column::known);
+                    (known, known.map_or(column.map_or(0, Column::len), <[f64]>::len))
                 }
             };
             running.length = running.length.min(length);
             tables.rows.push(values.map_or(std::ptr::null(), <[f64]>::as_ptr));
+        }
+        // The code does not ask whether these are there.
+        let is_there = |series: &u32| tables.rows.get(*series as usize).is_some_and(|rows| !rows.is_null());
+        if !sure.iter().all(is_there) {
+            running.length = 0;
         }
     }
 
@@ -277,7 +292,7 @@ impl Native {
             }
             let missing = frame.missing;
             give_back(state);
-            if !running.tables.fill(state, missing) {
+            if !running.tables.fill(state, missing, running.length) {
                 return false;
             }
         }
@@ -320,7 +335,7 @@ impl Native {
             let first = unsafe { code.run(&mut frame, end) };
             row = usize::try_from(first).map_or(row, |first| first.clamp(row, end));
             let missing = frame.missing;
-            if !running.tables.fill(&self.host.state, missing) {
+            if !running.tables.fill(&self.host.state, missing, running.length) {
                 break;
             }
         }
@@ -334,20 +349,23 @@ impl Native {
 impl Tables {
     /// Has the values of a series computed that the code asked for; whether there was one.
     #[inline]
-    fn fill(&mut self, state: &State, missing: i64) -> bool {
-        usize::try_from(missing).is_ok_and(|missing| self.compute(state, missing))
+    fn fill(&mut self, state: &State, missing: i64, length: usize) -> bool {
+        usize::try_from(missing).is_ok_and(|missing| self.compute(state, missing, length))
     }
 
     #[cold]
-    fn compute(&mut self, state: &State, missing: usize) -> bool {
+    fn compute(&mut self, state: &State, missing: usize, length: usize) -> bool {
         let data = state.data.borrow();
         let Some((Series::Column(column), rows)) = self.sources.get(missing).zip(self.rows.get_mut(missing))
         else {
             return false;
         };
-        let Some(column) = data.columns.get(*column) else { return false };
-        *rows = column.values().as_ptr();
-        !column.is_empty()
+        let values = data.columns.get(*column).map_or(&[][..], Column::values);
+        if values.is_empty() || values.len() < length {
+            return false;
+        }
+        *rows = values.as_ptr();
+        true
     }
 
     #[inline(always)]

@@ -10,6 +10,7 @@ use rhai::{AST, ASTFlags, Dynamic, Expr, FnCallExpr, Position, RangeCase, Stmt, 
 use rhai::{SwitchCasesCollection, Token};
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
+use std::rc::Rc;
 
 /// Line and column, both from 1; 0 where there is none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,8 +62,8 @@ pub enum Pattern {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Case {
     pub patterns: Vec<Pattern>,
-    pub condition: Option<Node>,
-    pub value: Node,
+    pub condition: Option<Rc<Node>>,
+    pub value: Rc<Node>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -244,7 +245,7 @@ impl Form {
             Form::Switch(value, cases, default) => {
                 see(value);
                 for case in cases {
-                    case.condition.iter().for_each(&mut *see);
+                    case.condition.iter().for_each(|it| see(it));
                     see(&case.value);
                 }
                 default.iter().for_each(|it| see(it));
@@ -504,21 +505,41 @@ impl Reader {
                 if patterns.is_empty() {
                     continue;
                 }
-                let case =
-                    |patterns, condition| Case { patterns, condition, value: self.expression(&pair.rhs) };
-                match &pair.lhs {
-                    Expr::BoolConstant(true, _) => ordered.push(case(patterns, None)),
-                    // A value that is in the case several times is asked about as often, while the answer is no.
-                    condition => ordered.extend(
-                        patterns.into_iter().map(|one| case(vec![one], Some(self.expression(condition)))),
-                    ),
-                }
+                let value = Rc::new(self.expression(&pair.rhs));
+                let (condition, groups) = match &pair.lhs {
+                    Expr::BoolConstant(true, _) => (None, vec![patterns]),
+                    condition => (Some(Rc::new(self.expression(condition))), apart(patterns)),
+                };
+                ordered.extend(groups.into_iter().map(|patterns| Case {
+                    patterns,
+                    condition: condition.clone(),
+                    value: value.clone(),
+                }));
             }
         }
         let default = cases.def_case.and_then(|index| cases.expressions.get(index));
         let default = default.map(|pair| self.boxed(&pair.rhs));
         node(Form::Switch(self.boxed(value), ordered, default), at)
     }
+}
+
+/// Patterns in groups in which no value has two: a value that a case with a condition has several times is asked about
+/// as often, while the answer is no.
+fn apart(patterns: Vec<Pattern>) -> Vec<Vec<Pattern>> {
+    let overlap = |a: &Pattern, b: &Pattern| match (a, b) {
+        (Pattern::Within(from, last), Pattern::Within(other, other_last)) => {
+            from <= other_last && other <= last
+        }
+        (a, b) => a == b,
+    };
+    let mut groups: Vec<Vec<Pattern>> = Vec::new();
+    for pattern in patterns {
+        match groups.iter_mut().find(|group| !group.iter().any(|other| overlap(other, &pattern))) {
+            Some(group) => group.push(pattern),
+            None => groups.push(vec![pattern]),
+        }
+    }
+    groups
 }
 
 /// The operators of the subset.
