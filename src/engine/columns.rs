@@ -48,16 +48,13 @@ impl Column {
 
     /// The values. Computes them if nobody has read them before.
     pub fn values(&self) -> &[f64] {
-        self.field_of(self.of.values.get_or_init(|| self.of.compute()))
+        self.of.values.get_or_init(|| self.of.compute());
+        self.known().unwrap_or_default()
     }
 
     /// The values, if they are computed.
     pub fn known(&self) -> Option<&[f64]> {
-        self.of.values.get().map(|all| self.field_of(all))
-    }
-
-    fn field_of<'a>(&self, all: &'a [Buffer]) -> &'a [f64] {
-        all.get(self.field).map_or(&[], |values| values)
+        self.of.known(self.field)
     }
 
     /// The first row with a value; the number of rows if none has one.
@@ -92,8 +89,8 @@ impl Outputs {
     }
 
     /// The values of a field, if they are there.
-    pub fn field(&self, field: usize) -> &[f64] {
-        self.values.get().and_then(|all| all.get(field)).map_or(&[], |values| values)
+    pub fn known(&self, field: usize) -> Option<&[f64]> {
+        self.values.get()?.get(field).map(|values| &**values)
     }
 
     /// Takes the values, as a copy if somebody else has them too.
@@ -150,8 +147,10 @@ impl Recipe {
             let mut out: Vec<&mut [f64]> = values.iter_mut().map(Vec::as_mut_slice).collect();
             stream.write(&self.candles, &sources, piece.clone(), &mut out);
             for (first, values) in first.iter_mut().zip(&values).filter(|(first, _)| **first == rows) {
-                let found = values.iter().position(|value| !value.is_nan());
-                *first = found.map_or(rows, |found| done + found);
+                let found = first_value(values);
+                if found < values.len() {
+                    *first = done + found;
+                }
             }
             done = piece.end;
         }

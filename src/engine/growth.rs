@@ -120,7 +120,7 @@ impl Growth {
                     NodeSource::Price(price) => candles.column(*price).unwrap_or(&[]),
                     NodeSource::Derived(_, values) => values.as_slice(),
                     NodeSource::Node(node, field) => {
-                        before.get(*node).map_or(&[][..], |node| node.out.field(*field))
+                        before.get(*node).and_then(|node| node.out.known(*field)).unwrap_or_default()
                     }
                 })
                 .collect();

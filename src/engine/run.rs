@@ -435,7 +435,10 @@ impl<S: Strategy, R: Recorder> Engine<S, R> {
         if end <= rows.start {
             return rows.start;
         }
-        rows.start + self.strategy.quiet(&self.data, held, self.settings.allow_short, rows.start..end)
+        let asked =
+            rows.start + self.strategy.quiet(&self.data, held, self.settings.allow_short, rows.start..end);
+        fetch(self.data.candles(), asked);
+        asked
     }
 
     /// A close that was foreseen.
@@ -572,7 +575,6 @@ pub fn run<S: Strategy, V: Venue, R: Recorder>(
         }
         if changed {
             foreseen = if pending { row } else { engine.foresee(row..rows.end - 1) };
-            fetch(&candles, foreseen);
         }
         if row < foreseen {
             engine.on_quiet_close(row, close[row]);
@@ -586,7 +588,6 @@ pub fn run<S: Strategy, V: Venue, R: Recorder>(
         row += 1;
         if !pending {
             foreseen = engine.foresee(row..rows.end - 1);
-            fetch(&candles, foreseen);
         }
     }
     if engine.position().position().is_some() {

@@ -175,8 +175,8 @@ impl Frame<'_> {
         self.given_up = 1;
     }
 
-    fn decide(&mut self, number: i64, reason: Arc<str>) {
-        let done = match self.host.action(number) {
+    fn decide(&mut self, act: Option<&Act>, reason: Arc<str>) {
+        let done = match act {
             Some(Act::Decision(act)) => act(&self.host.state, reason).is_ok(),
             _ => false,
         };
@@ -263,7 +263,9 @@ outward! {
     }
     rising(frame, number: i64, held: f64, candles: i64) -> u8 { steady(frame, number, held, candles, true) }
     falling(frame, number: i64, held: f64, candles: i64) -> u8 { steady(frame, number, held, candles, false) }
-    act_plainly(frame, number: i64) -> () { frame.decide(number, frame.host.no_reason.clone()) }
+    act_plainly(frame, number: i64) -> () {
+        frame.decide(frame.host.action(number), frame.host.no_reason.clone());
+    }
     act_int(frame, number: i64, value: i64) -> () {
         frame.act(frame.host.action(number), &mut [Dynamic::from_int(value)])
     }
@@ -275,7 +277,7 @@ outward! {
     }
     act_text(frame, number: i64, text: i64) -> () {
         match frame.host.action(number) {
-            Some(Act::Decision(_)) => frame.decide(number, frame.host.reason(text)),
+            act @ Some(Act::Decision(_)) => frame.decide(act, frame.host.reason(text)),
             act => frame.act(act, &mut [frame.host.text(text).into()]),
         }
     }
