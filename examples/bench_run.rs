@@ -170,12 +170,12 @@ fn main() {
         }
         "run" => timed(repetitions, || {
             script.release();
-            let data = script.data(&settings.rules, &ColumnCache::new(candles.clone()));
+            let data = script.data(&settings.rules, &ColumnCache::for_one_run(candles.clone()));
             result(&run(&mut script, &settings, &data))
         }),
         "backtest" => timed(repetitions, || {
             script.release();
-            let data = script.data(&settings.rules, &ColumnCache::new(candles.clone()));
+            let data = script.data(&settings.rules, &ColumnCache::for_one_run(candles.clone()));
             let outcome = run(&mut script, &settings, &data);
             black_box(Metrics::of(&outcome, &candles));
             result(&outcome)

@@ -20,9 +20,14 @@ impl World {
         World { sets: (0..24).map(|set| Arc::new(candles(set))).collect() }
     }
 
-    /// The candles of a program, of which no indicator is computed yet: each tier must have that done.
+    /// The candles of a program, of which no indicator is computed yet: each tier must have that done, in whole columns or
+    /// as the candles pass.
     pub fn of(&self, seed: u64) -> ColumnCache {
-        ColumnCache::new(self.sets[seed as usize % self.sets.len()].clone())
+        let candles = self.sets[seed as usize % self.sets.len()].clone();
+        match seed / self.sets.len() as u64 % 2 {
+            0 => ColumnCache::new(candles),
+            _ => ColumnCache::for_one_run(candles),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Columns of indicator values: computed when they are read for the first time, and shared between runs.
 
 use super::buffer::Buffer;
-use crate::indicators::{Source, Spec};
+use crate::indicators::{Source, Spec, Stream};
 use crate::model::{Candles, Price};
 use rayon::prelude::*;
 use std::collections::HashMap;
@@ -23,8 +23,11 @@ pub(super) struct Outputs {
     values: OnceLock<Vec<Buffer>>,
     /// How they are computed, until they are.
     recipe: Mutex<Option<Recipe>>,
+    /// Whether they are likely to be read once.
+    once: bool,
 }
 
+#[derive(Clone)]
 struct Recipe {
     candles: Arc<Candles>,
     spec: Arc<Spec>,
@@ -62,6 +65,16 @@ impl Column {
         self.of.first.get(self.field).copied().unwrap_or_else(|| first_value(self.values()))
     }
 
+    /// What computes the values as one goes over the rows, where they are not there and nobody else is likely to want
+    /// them.
+    pub fn stream(&self) -> Option<ColumnStream> {
+        if !self.of.once || self.known().is_some() {
+            return None;
+        }
+        let recipe = self.of.recipe.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        Some(ColumnStream { of: self.of.clone(), stream: recipe.spec.build(), recipe, done: 0 })
+    }
+
     /// Computes several, in parallel. The values do not depend on the number of threads: each column is one
     /// sequential pass.
     pub fn compute(columns: &[Column]) {
@@ -73,6 +86,34 @@ impl Column {
             [one] => _ = one.values(),
             _ => missing.into_par_iter().for_each(|column| _ = column.values()),
         }
+    }
+}
+
+/// Computes the values of an indicator from the first row on, for one who reads them in this order and keeps none.
+pub struct ColumnStream {
+    of: Arc<Outputs>,
+    recipe: Recipe,
+    stream: Box<dyn Stream>,
+    /// Rows that are done.
+    done: usize,
+}
+
+impl ColumnStream {
+    pub fn fields(&self) -> usize {
+        self.recipe.spec.definition.fields.len()
+    }
+
+    /// Which of its fields a column is, if it is one of them.
+    pub fn field(&self, column: &Column) -> Option<usize> {
+        Arc::ptr_eq(&self.of, &column.of).then_some(column.field)
+    }
+
+    /// Writes the next values of each field, NaN where there is none yet; as many for each.
+    pub fn write(&mut self, out: &mut [&mut [f64]]) {
+        let rows = out.first().map_or(0, |values| values.len());
+        let rows = self.done..self.done + rows;
+        self.stream.write(&self.recipe.candles, &self.recipe.sources(), rows.clone(), out);
+        self.done = rows.end;
     }
 }
 
@@ -100,13 +141,14 @@ impl Outputs {
         alone.values.take().unwrap_or_default().into_iter().map(Buffer::into_inner).collect()
     }
 
-    fn new(recipe: Recipe) -> Outputs {
+    fn new(recipe: Recipe, once: bool) -> Outputs {
         let first = recipe.first_values();
         Outputs {
             rows: recipe.candles.len(),
             first,
             values: OnceLock::new(),
             recipe: Mutex::new(Some(recipe)),
+            once,
         }
     }
 
@@ -172,6 +214,8 @@ pub struct ColumnCache {
     candles: Arc<Candles>,
     /// Bytes of columns that are kept, as if all were computed; those used longest ago go first.
     most: usize,
+    /// Whether a column is likely to be read once.
+    once: bool,
     kept: Mutex<Kept>,
 }
 
@@ -202,10 +246,15 @@ impl ColumnCache {
         ColumnCache::with_bytes(candles, usize::MAX)
     }
 
+    /// For one run over the candles: what can be computed as they pass is not kept.
+    pub fn for_one_run(candles: Arc<Candles>) -> ColumnCache {
+        ColumnCache { once: true, ..ColumnCache::new(candles) }
+    }
+
     /// Keeps at most `most` bytes of columns; what was dropped is computed again when it is asked for. Columns
     /// in use live on with their users.
     pub fn with_bytes(candles: Arc<Candles>, most: usize) -> ColumnCache {
-        ColumnCache { candles, most, kept: Mutex::default() }
+        ColumnCache { candles, most, once: false, kept: Mutex::default() }
     }
 
     pub fn candles(&self) -> &Arc<Candles> {
@@ -234,7 +283,7 @@ impl ColumnCache {
                 source => Some(self.column(source)),
             });
             let read = read.collect();
-            Outputs::new(Recipe { candles: self.candles.clone(), spec: spec.clone(), read })
+            Outputs::new(Recipe { candles: self.candles.clone(), spec: spec.clone(), read }, self.once)
         };
         self.get(Key::Spec(spec.clone()), spec.definition.fields.len(), make)
     }
@@ -286,7 +335,7 @@ impl ColumnCache {
 mod tests {
     use super::*;
     use crate::engine::{DataHandler, Growth};
-    use crate::indicators::{Definition, Given, Parameter, REGISTRY, Stream, definition};
+    use crate::indicators::{Definition, Given, Parameter, REGISTRY, definition};
     use crate::model::Candle;
     use std::ops::Range;
 

@@ -20,7 +20,7 @@ mod risk_manager;
 mod run;
 mod settings;
 
-pub use columns::{Column, ColumnCache};
+pub use columns::{Column, ColumnCache, ColumnStream};
 pub use counts::{Counts, Reason};
 pub use data_handler::DataHandler;
 pub use growth::Growth;
@@ -29,5 +29,5 @@ pub use ports::{EntryWish, Intents, Moment, Quiet, Recorder, Strategy, StrategyF
 pub use position_manager::{ExitCause, Position, PositionManager};
 pub use protection::{BaseLevels, Hit, Levels, Protection, met_at};
 pub use risk_manager::{Approved, RiskManager, RiskState, Standing};
-pub use run::{Command, Engine, EngineState, Event, run};
+pub use run::{Command, Engine, EngineState, Event, GUARDED_ROWS, run};
 pub use settings::{AtrFilter, Booking, Costs, Hours, Limits, Rules, Settings};

@@ -195,17 +195,20 @@ impl<S: Strategy, R: Recorder> Engine<S, R> {
         match event {
             Event::Opened { row, price } => {
                 self.state.opened = Some((row, price));
-                Ok(self.on_open())
+                Ok(self.on_open().map(Command::Place))
             }
             Event::Seen { row, price, at_open } => {
                 if self.state.opened.is_none_or(|(opened, _)| opened != row) {
                     self.state.opened = Some((row, price));
                 }
                 let hit = self.state.position.on_price(price, at_open);
-                Ok(hit.and_then(|hit| self.on_hit(hit, false)))
+                Ok(hit.and_then(|hit| self.on_hit(hit, false)).map(Command::Place))
             }
-            Event::Reached { hit, ambiguous, .. } => Ok(self.on_hit(hit, ambiguous)),
-            Event::Filled { row, fill } => self.on_fill(row, &fill),
+            Event::Reached { hit, ambiguous, .. } => Ok(self.on_hit(hit, ambiguous).map(Command::Place)),
+            Event::Filled { row, fill } => {
+                let more = self.on_fill(row, &fill)?;
+                Ok(if more { self.on_open().map(Command::Place) } else { None })
+            }
             Event::Failed { row, refusal } => {
                 if let Some(request) = self.state.entry_in_flight.take() {
                     self.recorder.on_refusal(row.saturating_sub(1), request.direction, refusal);
@@ -233,44 +236,38 @@ impl<S: Strategy, R: Recorder> Engine<S, R> {
                 }
                 Ok(None)
             }
-            Event::Ended { row } => Ok(self.exit_order(
-                ExitReason::EndOfData,
-                self.data.candles().close[row],
-                false,
-                ExitCause::default(),
-            )),
+            Event::Ended { row } => Ok(self.on_end(row).map(Command::Place)),
         }
     }
 
-    fn on_hit(&mut self, hit: Hit, ambiguous: bool) -> Option<Command> {
+    fn on_end(&mut self, row: usize) -> Option<Order> {
+        let close = self.data.candles().close[row];
+        self.exit_order(ExitReason::EndOfData, close, false, ExitCause::default())
+    }
+
+    fn on_hit(&mut self, hit: Hit, ambiguous: bool) -> Option<Order> {
         let cause = ExitCause { ambiguous, ..ExitCause::default() };
         self.exit_order(hit.reason, hit.price, hit.reason != ExitReason::TakeProfit, cause)
     }
 
-    fn exit_order(
-        &mut self,
-        reason: ExitReason,
-        price: f64,
-        slips: bool,
-        cause: ExitCause,
-    ) -> Option<Command> {
+    fn exit_order(&mut self, reason: ExitReason, price: f64, slips: bool, cause: ExitCause) -> Option<Order> {
         let position = self.state.position.position()?;
         let quantity = self.state.executor.sellable(position.quantity);
         if quantity <= 0.0 {
             return None;
         }
         self.state.exit_cause = Some(cause);
-        Some(Command::Place(Order {
+        Some(Order {
             side: position.direction.exit_side(),
             quantity,
             reason: FillReason::Exit(reason),
             price,
             slips,
-        }))
+        })
     }
 
     /// What was decided at the last close is due: the exit first, the entry once that is filled.
-    fn on_open(&mut self) -> Option<Command> {
+    fn on_open(&mut self) -> Option<Order> {
         let (row, price) = self.state.opened?;
         if let Some(exit) = self.state.executor.take_exit() {
             let cause = ExitCause { note: exit.note, ambiguous: false };
@@ -285,7 +282,7 @@ impl<S: Strategy, R: Recorder> Engine<S, R> {
         match self.state.executor.size(&request, price, self.state.position.cash()) {
             Ok(order) => {
                 self.state.entry_in_flight = Some(request);
-                Some(Command::Place(order))
+                Some(order)
             }
             Err(refusal) => {
                 self.recorder.on_refusal(row.saturating_sub(1), request.direction, refusal);
@@ -294,8 +291,9 @@ impl<S: Strategy, R: Recorder> Engine<S, R> {
         }
     }
 
+    /// Books a fill. Whether something is due at the same open: a reversal's second leg.
     #[inline(never)]
-    fn on_fill(&mut self, row: usize, fill: &Fill) -> Result<Option<Command>, StrategyFault> {
+    fn on_fill(&mut self, row: usize, fill: &Fill) -> Result<bool, StrategyFault> {
         self.recorder.on_fill(row, fill);
         match fill.reason {
             FillReason::Entry(_) => {
@@ -304,17 +302,17 @@ impl<S: Strategy, R: Recorder> Engine<S, R> {
                         self.state.position.on_dust(fill, request.direction);
                         let refusal = Refusal::NotFilled;
                         self.recorder.on_refusal(row.saturating_sub(1), request.direction, refusal);
-                        return Ok(None);
+                        return Ok(false);
                     }
                     self.state.position.on_entry(fill, request.direction, row, request.levels, request.note);
                 }
                 self.tell_strategy(row, fill, None)?;
-                Ok(None)
+                Ok(false)
             }
             FillReason::Exit(reason) => {
                 let cause = self.state.exit_cause.take().unwrap_or_default();
                 let Some(trade) = self.state.position.on_exit(fill, reason, row, cause) else {
-                    return Ok(None);
+                    return Ok(false);
                 };
                 self.state.risk.on_trade(&trade, row, || self.data.close_time(row));
                 let told = match reason {
@@ -324,8 +322,7 @@ impl<S: Strategy, R: Recorder> Engine<S, R> {
                 // It happened, whatever the strategy makes of it.
                 self.recorder.on_trade(row, trade);
                 told?;
-                // A reversal's second leg is due at the same open.
-                Ok(if self.has_pending() { self.on_open() } else { None })
+                Ok(self.has_pending())
             }
         }
     }
@@ -437,7 +434,7 @@ impl<S: Strategy, R: Recorder> Engine<S, R> {
         }
         let asked =
             rows.start + self.strategy.quiet(&self.data, held, self.settings.allow_short, rows.start..end);
-        fetch(self.data.candles(), asked);
+        fetch(self.data.candles(), rows.start..asked + 2);
         asked
     }
 
@@ -534,8 +531,8 @@ impl<S: Strategy, R: Recorder> Engine<S, R> {
     }
 }
 
-/// How far ahead a strategy is asked while a level may be reached before.
-const GUARDED_ROWS: usize = 64;
+/// How far ahead a strategy is asked while a level may be reached before: so many rows it may be asked about again.
+pub const GUARDED_ROWS: usize = 64;
 
 /// Drives the engine over the candles in `rows` through `venue`: the order of things in one candle is
 /// pending orders at the open, protective walk, close.
@@ -557,7 +554,9 @@ pub fn run<S: Strategy, V: Venue, R: Recorder>(
     while row < rows.end {
         let mut changed = pending;
         if pending {
-            drive(&mut engine, venue, row, Event::Opened { row, price: candles.open[row] })?;
+            engine.state.opened = Some((row, candles.open[row]));
+            let due = engine.on_open();
+            drive(&mut engine, venue, row, due)?;
             pending = engine.has_pending();
         }
         if row < foreseen && engine.recorder.skims() {
@@ -569,7 +568,8 @@ pub fn run<S: Strategy, V: Venue, R: Recorder>(
         if let Some((direction, protection)) = engine.protection_mut()
             && let Some((hit, ambiguous)) = venue.walk(row, direction, protection)
         {
-            drive(&mut engine, venue, row, Event::Reached { row, hit, ambiguous })?;
+            let due = engine.on_hit(hit, ambiguous);
+            drive(&mut engine, venue, row, due)?;
             pending = engine.has_pending();
             changed = true;
         }
@@ -592,34 +592,37 @@ pub fn run<S: Strategy, V: Venue, R: Recorder>(
     }
     if engine.position().position().is_some() {
         let row = rows.end - 1;
-        drive(&mut engine, venue, row, Event::Ended { row })?;
+        let due = engine.on_end(row);
+        drive(&mut engine, venue, row, due)?;
         let equity = engine.position().equity(candles.close[row]);
         engine.recorder_mut().on_end(equity);
     }
     Ok(())
 }
 
-/// Has what the close of `row` and a fill after it will ask for brought from memory, while the candles before are marked:
-/// nothing else has read it lately.
+/// Has what fills in `rows` will ask for brought from memory: in order, so that it is on its way before it is asked for,
+/// as what is read at single rows only is not.
 #[inline(always)]
-fn fetch(candles: &Candles, row: usize) {
-    black_box(candles.close.get(row).copied());
-    black_box((candles.open.get(row + 1).copied(), candles.open_time.get(row + 1).copied()));
+fn fetch(candles: &Candles, rows: Range<usize>) {
+    /// Values in one line of memory.
+    const LINE: usize = 8;
+    let rows = rows.start..rows.end.min(candles.len());
+    let lines = candles.open[rows.clone()].iter().zip(&candles.open_time[rows]).step_by(LINE);
+    black_box(lines.fold(0, |all, (open, time)| all ^ open.to_bits() as i64 ^ time));
 }
 
-/// Hands an event to the engine and executes what it asks for, until it asks for nothing.
+/// Has an order executed, and what comes of it.
 #[inline(never)]
 fn drive<S: Strategy, V: Venue, R: Recorder>(
     engine: &mut Engine<S, R>,
     venue: &mut V,
     row: usize,
-    event: Event,
+    mut due: Option<Order>,
 ) -> Result<(), StrategyFault> {
     let time = engine.data.candles().open_time[row];
-    let mut command = engine.on_event(event)?;
-    while let Some(Command::Place(order)) = command {
-        // As by an event, but that nothing is copied.
-        command = engine.on_fill(row, &venue.execute(&order, time))?;
+    while let Some(order) = &due {
+        let fill = venue.execute(order, time);
+        due = if engine.on_fill(row, &fill)? { engine.on_open() } else { None };
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Simple moving average.
 //!
-//! Formula: Σ of the last n values / n.
+//! Formula: Σ of the last n values / n; of equal values that value.
 //! Unit: that of the source.
 //! Source: TA-Lib `SMA`.
 //! Cost: O(1).
@@ -12,12 +12,11 @@ use super::window::RollingSum;
 #[derive(Debug, Clone)]
 pub struct Sma {
     sum: RollingSum,
-    n: f64,
 }
 
 impl Sma {
     pub fn new(n: usize) -> Self {
-        Sma { sum: RollingSum::new(n), n: n as f64 }
+        Sma { sum: RollingSum::new(n) }
     }
 }
 
@@ -27,12 +26,11 @@ impl Indicator for Sma {
 
     #[inline]
     fn update(&mut self, value: f64) -> Option<f64> {
-        self.sum.update(value).map(|sum| sum / self.n)
+        self.sum.update_mean(value)
     }
 
     #[inline(always)]
     fn update_all(&mut self, inputs: &[f64], values: &mut [f64]) {
-        let n = self.n;
-        self.sum.update_all(inputs, values, |sum| sum / n);
+        self.sum.update_mean_all(inputs, values);
     }
 }

@@ -31,6 +31,6 @@ impl Indicator for Sum {
 
     #[inline(always)]
     fn update_all(&mut self, inputs: &[f64], values: &mut [f64]) {
-        self.sum.update_all(inputs, values, |sum| sum);
+        self.sum.update_all(inputs, values);
     }
 }

@@ -461,6 +461,26 @@ fn check_drift(chunks: usize) {
 }
 
 #[test]
+fn averages_of_equal_values_are_that_value() {
+    // A third of three times 3.69635 is another number.
+    for price in [3.69635, 0.1, 64_999.7, 1e-8 / 3.0] {
+        let mut candles = Walk::new(3, price).candles(400);
+        candles.close[100..250].fill(price);
+        for n in [2, 3, 4, 6, 9, 35, 100] {
+            for name in ["sma", "wma", "trima"] {
+                let (spec, _) = parse(&format!("{name}(close, {n})"));
+                for step in [1, 7, candles.len()] {
+                    let average = columns(&spec, &candles, step).swap_remove(0);
+                    let is_it = |value: &f64| *value == price;
+                    assert!(average[100 + n - 1..250].iter().all(is_it), "{spec} of {price}");
+                    assert!(average[250] != price, "{spec}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn values_do_not_drift() {
     check_drift(5);
 }

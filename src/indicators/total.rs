@@ -30,9 +30,10 @@ fn exact_product(factor: f64, value: f64) -> (f64, f64) {
 }
 
 impl Total {
-    #[inline(always)]
-    pub fn of(value: f64) -> Self {
-        Total { high: value, low: 0.0 }
+    /// `factor · value`, of which nothing is lost.
+    pub fn of_product(factor: f64, value: f64) -> Self {
+        let high = factor * value;
+        Total { high, low: factor.mul_add(value, -high) }
     }
 
     #[inline(always)]

@@ -80,6 +80,12 @@ impl FlatRun {
     pub fn update(&mut self, value: f64) -> bool {
         self.run = if value == self.last { self.run + 1 } else { 1 };
         self.last = value;
+        self.is_flat()
+    }
+
+    /// Whether the last `n` are all equal.
+    #[inline(always)]
+    fn is_flat(&self) -> bool {
         self.run >= self.n
     }
 
@@ -120,18 +126,52 @@ impl RollingSum {
         let old = self.window.push(value);
         self.total.replace(value, old);
         if self.flat.update(value) {
-            self.total = Total::of(self.n * value);
+            self.total = Total::of_product(self.n, value);
         }
         if self.window.is_full() { Some(self.total.value()) } else { None }
     }
 
-    /// [`update`](RollingSum::update) with each of the values, and what `of` makes of each sum: the same to the last bit.
+    /// Takes the next value and gives the mean: of equal values this value, which their sum divided may miss by a last
+    /// digit.
     #[inline(always)]
-    pub fn update_all(&mut self, values: &[f64], out: &mut [f64], of: impl Fn(f64) -> f64) {
-        if self.are_near(values) {
-            return self.update_by(Total::replace_near, values, out, of);
+    pub fn update_mean(&mut self, value: f64) -> Option<f64> {
+        let sum = self.update(value)?;
+        Some(if self.flat.is_flat() { value } else { sum / self.n })
+    }
+
+    /// [`update`](RollingSum::update) with each of the values: the same to the last bit.
+    #[inline(always)]
+    pub fn update_all(&mut self, values: &[f64], out: &mut [f64]) {
+        self.update_quickly(values, out, Self::update, |sum| sum);
+    }
+
+    /// [`update_mean`](RollingSum::update_mean) with each of the values: the same to the last bit.
+    #[inline(always)]
+    pub fn update_mean_all(&mut self, values: &[f64], out: &mut [f64]) {
+        let n = self.n;
+        self.update_quickly(values, out, Self::update_mean, |sum| sum / n);
+    }
+
+    /// `update` with each of the values; `of` makes of a sum over values that are not all equal what `update` makes of it.
+    #[inline(always)]
+    fn update_quickly(
+        &mut self,
+        values: &[f64],
+        out: &mut [f64],
+        update: impl Fn(&mut Self, f64) -> Option<f64>,
+        of: impl Fn(f64) -> f64,
+    ) {
+        if !self.window.is_full() || self.flat.may_come(values) {
+            for (slot, &value) in out.iter_mut().zip(values) {
+                if let Some(value) = update(self, value) {
+                    *slot = value;
+                }
+            }
+        } else if self.are_near(values) {
+            self.update_by(Total::replace_near, values, out, of);
+        } else {
+            self.update_by(Total::replace, values, out, of);
         }
-        self.update_by(Total::replace, values, out, of);
     }
 
     #[inline(always)]
@@ -142,14 +182,6 @@ impl RollingSum {
         out: &mut [f64],
         of: impl Fn(f64) -> f64,
     ) {
-        if !self.window.is_full() || self.flat.may_come(values) {
-            for (slot, &value) in out.iter_mut().zip(values) {
-                if let Some(sum) = self.update(value) {
-                    *slot = of(sum);
-                }
-            }
-            return;
-        }
         // In a local variable, so that it stays in registers.
         let mut total = self.total;
         self.window.push_all(values, out, |value, old| {
@@ -164,14 +196,40 @@ impl RollingSum {
     /// their differences are exact (Sterbenz) and none is larger than the sum of two of them.
     fn are_near(&self, values: &[f64]) -> bool {
         let slots = self.window.values();
-        if !self.window.is_full() || slots.len() < 2 || slots.len() > values.len() {
+        if slots.len() < 2 || slots.len() > values.len() {
             return false;
+        }
+        if let Some(power) = binade(values)
+            && binade(slots) == Some(power)
+        {
+            return self.total.is_within(power);
         }
         let (least, most) = range(values);
         let (least_before, most_before) = range(slots);
         let (least, most) = (least.min(least_before), most.max(most_before));
         least > 0.0 && most <= 2.0 * least && self.total.is_within(least)
     }
+}
+
+/// The power of 2 from which to the next one all values are, if there is one: known from their bits, faster than
+/// [`range`].
+fn binade(values: &[f64]) -> Option<f64> {
+    const LANES: usize = 8;
+    const DIGITS: u32 = f64::MANTISSA_DIGITS - 1;
+    let (mut all, mut any) = ([u64::MAX; LANES], [0; LANES]);
+    let (lanes, rest) = values.as_chunks::<LANES>();
+    for values in lanes {
+        for lane in 0..LANES {
+            all[lane] &= values[lane].to_bits();
+            any[lane] |= values[lane].to_bits();
+        }
+    }
+    let rest = || rest.iter().map(|value| value.to_bits());
+    let all = all.into_iter().chain(rest()).fold(u64::MAX, |all, bits| all & bits) >> DIGITS;
+    let any = any.into_iter().chain(rest()).fold(0, |any, bits| any | bits) >> DIGITS;
+    // Sign and exponent: positive, neither 0 nor next to it, and finite.
+    let is_plain = (1..0x7ff).contains(&any);
+    (all == any && is_plain).then(|| f64::from_bits(any << DIGITS))
 }
 
 /// The least and the greatest of values, several at a time.
@@ -235,7 +293,7 @@ impl WeightedSum {
         self.plain.replace(value, old);
         let flat = self.flat.update(value);
         if flat {
-            self.plain = Total::of(self.n * value);
+            self.plain = Total::of_product(self.n, value);
             self.weighted = Total::default();
             self.weighted.add_product(self.n * (self.n + 1.0) / 2.0, value);
         }

@@ -27,6 +27,7 @@ impl Indicator for Wma {
 
     #[inline]
     fn update(&mut self, value: f64) -> Option<f64> {
-        self.sums.update(value).map(|sums| sums.weighted / self.weights)
+        let sums = self.sums.update(value)?;
+        Some(if sums.flat { value } else { sums.weighted / self.weights })
     }
 }

@@ -183,7 +183,8 @@ impl Job {
     /// `parameters` are in force in `script`.
     pub fn on(script: Script, parameters: Parameters, mut setup: Setup) -> Job {
         setup.settings = setup.settings_for(&parameters);
-        let data = script.data(&setup.settings.rules, &ColumnCache::new(setup.candles().clone()));
+        let cache = ColumnCache::for_one_run(setup.candles().clone());
+        let data = script.data(&setup.settings.rules, &cache);
         tracing::info!(
             candles = setup.candles().len(),
             first_warm = data.first_warm(),

@@ -70,7 +70,7 @@ pub fn run(job: &Job<'_>) -> Ran {
         limits: parameters.limits(),
         ..job.settings.clone()
     };
-    let data = script.data(&settings.rules, &ColumnCache::new(candles.clone()));
+    let data = script.data(&settings.rules, &ColumnCache::for_one_run(candles.clone()));
     let [from, to] = job.days.map(|day| candles.first_at_or_after(parse_iso(day).unwrap()));
     let backtest = Backtest { settings: &settings, data: &data, rows: from..to, detail: None };
     let (outcome, trace) = backtest.run_traced(&mut script).unwrap();

@@ -112,6 +112,12 @@ impl Function {
             PropertyFloat | PropertyInt | PropertyBool | Act | ActInt | ActFloat | ActBool | ActText | Plot
         )
     }
+
+    /// Whether it reads a series, whose number is its first argument.
+    pub fn reads_series(self) -> bool {
+        use Function::*;
+        matches!(self, SeriesAt | TaggedAt | TaggedBefore | Rising | Falling)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -202,6 +208,35 @@ impl Program {
         let mut found = BTreeSet::new();
         sure_series(&self.steps, &mut found);
         found
+    }
+}
+
+impl Program {
+    /// The series of which values are read that may be any number of candles ago.
+    pub fn series_read_anywhere(&self) -> BTreeSet<u32> {
+        let mut found = BTreeSet::new();
+        self.edges.iter().chain([&self.steps]).for_each(|steps| self.find_read_anywhere(steps, &mut found));
+        found
+    }
+
+    fn find_read_anywhere(&self, steps: &[Step], found: &mut BTreeSet<u32>) {
+        for step in steps {
+            match step {
+                Step::Set(_, Op::SeriesAt(series, _), _) => _ = found.insert(*series),
+                Step::Set(_, Op::Call(function, arguments), _) if function.reads_series() => {
+                    match arguments.first() {
+                        Some(Operand::Int(series)) => found.extend(u32::try_from(*series)),
+                        _ => found.extend(0..self.series.len() as u32),
+                    }
+                }
+                Step::If(_, one, other) => {
+                    self.find_read_anywhere(one, found);
+                    self.find_read_anywhere(other, found);
+                }
+                Step::Block(_, steps) | Step::Loop(_, steps) => self.find_read_anywhere(steps, found),
+                _ => {}
+            }
+        }
     }
 }
 

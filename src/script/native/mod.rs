@@ -11,23 +11,25 @@ mod lower;
 mod machine;
 mod runtime;
 pub mod syntax;
+mod tables;
 
 pub(super) use lower::Outside;
 
-use super::state::{Entry, Phase, Series, Slot, State};
-use crate::engine::{Column, DataHandler, Intents, Moment};
-use crate::model::{Direction, Price};
-use ir::{Program, Values};
-use lower::{Declared, FUEL, Input, ParameterKind, Shape, SlotKind, Texts};
+use super::state::{Entry, Phase, Slot, State};
+use crate::engine::{DataHandler, Intents, Moment};
+use crate::model::Direction;
+use ir::Program;
+use lower::{Declared, Input, ParameterKind, Shape, SlotKind, Texts};
 use machine::{Code, Way};
 use rhai::{AST, Dynamic};
-use runtime::{Frame, Host};
+use runtime::Host;
 use std::cell::{OnceCell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 use syntax::{Constant, Functions};
+use tables::Tables;
 
 /// Shapes of a script whose code is kept.
 const SHAPES_MAX: usize = 16;
@@ -55,8 +57,9 @@ enum Compiled {
         code: Code,
         quiet: OnceCell<Option<Code>>,
         program: Program,
-        /// [`Program::sure_series`].
+        /// [`Program::sure_series`] and [`Program::series_read_anywhere`].
         sure: Vec<u32>,
+        anywhere: BTreeSet<u32>,
         left: Vec<Outside>,
     },
     Outside(Outside),
@@ -66,20 +69,8 @@ enum Compiled {
 struct Running {
     compiled: Rc<Compiled>,
     tables: Tables,
-    /// Rows that every series has.
-    length: usize,
     /// By what is held: how many questions about quiet candles in a row were in vain, and how many are not put therefore.
     in_vain: [(u32, u32); 3],
-}
-
-/// What the code reads and writes besides the row.
-#[derive(Default)]
-struct Tables {
-    parameters: Vec<u64>,
-    slots: Vec<u64>,
-    sources: Vec<Series>,
-    /// First rows of the series; null for those that are never read from memory, or that nobody has read yet.
-    rows: Vec<*const f64>,
 }
 
 /// After so many questions in vain no more are left out between two than before.
@@ -118,8 +109,7 @@ impl Native {
     pub fn release(&mut self) {
         self.bound = (0, 0);
         if let Some(running) = &mut self.running {
-            running.tables.rows.clear();
-            running.length = 0;
+            running.tables.release();
         }
     }
 
@@ -176,12 +166,7 @@ impl Native {
             bits.push(value);
         }
         let compiled = self.compiled(shape);
-        self.running = Some(Running {
-            compiled,
-            tables: Tables { parameters: bits, slots: vec![0; count], ..Tables::default() },
-            length: 0,
-            in_vain: [(0, 0); 3],
-        });
+        self.running = Some(Running { compiled, tables: Tables::new(bits, count), in_vain: [(0, 0); 3] });
     }
 
     fn compiled(&mut self, shape: Shape) -> Rc<Compiled> {
@@ -210,7 +195,8 @@ impl Native {
         match Code::new(&program, Way::Candle) {
             Ok(code) => {
                 let sure = program.sure_series().into_iter().collect();
-                Compiled::Code { code, quiet: OnceCell::new(), program, sure, left }
+                let anywhere = program.series_read_anywhere();
+                Compiled::Code { code, quiet: OnceCell::new(), program, sure, anywhere, left }
             }
             Err(error) => {
                 let at = syntax::At::default();
@@ -229,44 +215,9 @@ impl Native {
     /// Finds the series in the data, which the state is bound to.
     pub fn bind(&mut self, data: &DataHandler) {
         let Some(running) = &mut self.running else { return };
-        let Compiled::Code { program, sure, .. } = &*running.compiled else { return };
-        let tables = &mut running.tables;
+        let Compiled::Code { program, sure, anywhere, .. } = &*running.compiled else { return };
         self.bound = (Arc::as_ptr(data.candles()) as usize, data.columns().len());
-        let state = &self.host.state;
-        let (entries, data) = (state.entries.borrow(), state.data.borrow());
-        tables.sources = program.series.iter().map(|values| source(values, &entries)).collect();
-        running.length = data.candles.len();
-        let column = |source: &Series| match source {
-            Series::Column(column) => data.columns.get(*column),
-            _ => None,
-        };
-        let read = sure.iter().filter_map(|&series| column(tables.sources.get(series as usize)?)).cloned();
-        Column::compute(&read.collect::<Vec<_>>());
-        tables.rows.clear();
-        for source in &tables.sources {
-            let (values, length) = match source {
-                // Those that are computed from others are never read from here.
-                Series::Price(Price::Hl2 | Price::Hlc3 | Price::Ohlc4) | Series::Off => {
-                    (None, running.length)
-                }
-                Series::Price(price) => {
-                    let values = data.candles.column(*price);
-                    (values, values.map_or(0, <[f64]>::len))
-                }
-                Series::Column(_) => {
-                    let column = column(source);
-                    let known = column.and_then(Column::known);
-                    (known, known.map_or(column.map_or(0, Column::len), <[f64]>::len))
-                }
-            };
-            running.length = running.length.min(length);
-            tables.rows.push(values.map_or(std::ptr::null(), <[f64]>::as_ptr));
-        }
-        // The code does not ask whether these are there.
-        let is_there = |series: &u32| tables.rows.get(*series as usize).is_some_and(|rows| !rows.is_null());
-        if !sure.iter().all(is_there) {
-            running.length = 0;
-        }
+        running.tables.bind(program, sure, anywhere, &self.host.state);
     }
 
     /// Runs the code at a close; `false` if it did not or gave up: then nothing was asked for and no slot was written.
@@ -274,17 +225,18 @@ impl Native {
     pub fn on_candle(&mut self, moment: &Moment, intents: &mut Intents) -> bool {
         let Some(running) = &mut self.running else { return false };
         let Compiled::Code { code, program, .. } = &*running.compiled else { return false };
-        if moment.row >= running.length || moment.row < program.history as usize || intents.touched {
+        let state = &*self.host.state;
+        let row = moment.row;
+        if row < program.history as usize || intents.touched || row >= running.tables.reach(state, row) {
             return false;
         }
-        let state = &*self.host.state;
         state.phase.set(Phase::Candle);
         let held = moment.position.map(|position| position.direction);
         loop {
-            let mut frame = running.tables.frame(&self.host, program, moment.row, held, moment.allow_short);
+            let mut frame = running.tables.frame(&self.host, program, row, held, moment.allow_short);
             frame.moment = Some(moment);
-            // SAFETY: the tables were made for this program; `bind` measured the series, whose columns the state
-            // holds, and the row is within them and not below the history.
+            // SAFETY: the tables were made for this program and reach the row, with its history; the state holds the
+            // columns that the tables do not.
             #[allow(unsafe_code)]
             let gave_up = unsafe { code.run(&mut frame, 0) } != 0;
             if !gave_up {
@@ -292,7 +244,7 @@ impl Native {
             }
             let missing = frame.missing;
             give_back(state);
-            if !running.tables.fill(state, missing, running.length) {
+            if !running.tables.fill(state, missing) {
                 return false;
             }
         }
@@ -307,7 +259,7 @@ impl Native {
         }
         let mut asked = state.intents.borrow_mut();
         if asked.touched {
-            std::mem::swap(&mut *asked, intents);
+            *intents = std::mem::take(&mut *asked);
         }
         true
     }
@@ -316,8 +268,7 @@ impl Native {
     pub fn quiet(&mut self, held: Option<Direction>, allow_short: bool, rows: Range<usize>) -> usize {
         let Some(running) = &mut self.running else { return 0 };
         let Compiled::Code { quiet, program, .. } = &*running.compiled else { return 0 };
-        let end = rows.end.min(running.length);
-        if rows.start >= end || rows.start < program.history as usize {
+        if rows.is_empty() || rows.start < program.history as usize {
             return 0;
         }
         // Some programs are never quiet, or not while they hold something: then asking only costs.
@@ -328,14 +279,18 @@ impl Native {
         }
         let Some(code) = quiet.get_or_init(|| Code::new(program, Way::Quiet).ok()) else { return 0 };
         let mut row = rows.start;
-        while row < end {
+        while row < rows.end {
+            let end = running.tables.reach(&self.host.state, row).min(rows.end);
+            if end <= row {
+                break;
+            }
             let mut frame = running.tables.frame(&self.host, program, row, held, allow_short);
-            // SAFETY: as in `on_candle`; the end is behind the row and within the series too.
+            // SAFETY: as in `on_candle`; the tables reach to the end.
             #[allow(unsafe_code)]
             let first = unsafe { code.run(&mut frame, end) };
             row = usize::try_from(first).map_or(row, |first| first.clamp(row, end));
             let missing = frame.missing;
-            if !running.tables.fill(&self.host.state, missing, running.length) {
+            if row < end && !running.tables.fill(&self.host.state, missing) {
                 break;
             }
         }
@@ -346,84 +301,7 @@ impl Native {
     }
 }
 
-impl Tables {
-    /// Has the values of a series computed that the code asked for; whether there was one.
-    #[inline]
-    fn fill(&mut self, state: &State, missing: i64, length: usize) -> bool {
-        usize::try_from(missing).is_ok_and(|missing| self.compute(state, missing, length))
-    }
-
-    #[cold]
-    fn compute(&mut self, state: &State, missing: usize, length: usize) -> bool {
-        let data = state.data.borrow();
-        let Some((Series::Column(column), rows)) = self.sources.get(missing).zip(self.rows.get_mut(missing))
-        else {
-            return false;
-        };
-        let values = data.columns.get(*column).map_or(&[][..], Column::values);
-        if values.is_empty() || values.len() < length {
-            return false;
-        }
-        *rows = values.as_ptr();
-        true
-    }
-
-    #[inline(always)]
-    fn frame<'a>(
-        &'a mut self,
-        host: &'a Host,
-        program: &Program,
-        row: usize,
-        held: Option<Direction>,
-        allow_short: bool,
-    ) -> Frame<'a> {
-        if program.reads_slots || program.writes_slots {
-            for (bits, slot) in self.slots.iter_mut().zip(host.state.slots.borrow().iter()) {
-                *bits = match slot {
-                    Slot::Int(value) => *value as u64,
-                    Slot::Float(value) => value.to_bits(),
-                    Slot::Bool(value) => u64::from(*value),
-                };
-            }
-        }
-        Frame {
-            row: row as i64,
-            series: self.rows.as_ptr(),
-            parameters: self.parameters.as_ptr(),
-            slots: self.slots.as_mut_ptr(),
-            direction: match held {
-                None => 0,
-                Some(Direction::Long) => 1,
-                Some(Direction::Short) => -1,
-            },
-            fuel: FUEL,
-            allow_short: u8::from(allow_short),
-            given_up: 0,
-            missing: -1,
-            host,
-            moment: None,
-            sources: &self.sources,
-        }
-    }
-}
-
 #[cold]
 fn give_back(state: &State) {
     *state.intents.borrow_mut() = Intents::default();
-}
-
-fn source(values: &Values, entries: &[Entry]) -> Series {
-    match values {
-        Values::Price(name) => {
-            let price = Price::ALL.into_iter().find(|price| price.name() == *name);
-            price.map_or(Series::Off, Series::Price)
-        }
-        Values::Declared(index, field) => match entries.get(*index) {
-            Some(Entry::Series(column)) => Series::Column(*column),
-            Some(Entry::Multi(first, _)) => Series::Column(first + field),
-            Some(Entry::Price(price)) => Series::Price(*price),
-            _ => Series::Off,
-        },
-        Values::Nowhere => Series::Off,
-    }
 }
