@@ -141,7 +141,7 @@ fn no_giving_up(step: &mut Step) {
 }
 
 fn and_is_or(op: &mut Op) {
-    if let Op::BoolAnd(a, b) = op {
+    if let Op::BoolAnd(a, b) | Op::BoolAndThen(a, b) = op {
         *op = Op::BoolOr(*a, *b);
     }
 }

@@ -5,6 +5,7 @@ use crate::indicators::{Source, Spec, Stream};
 use crate::model::{Candles, Price};
 use rayon::prelude::*;
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Values, one per candle, NaN where there is none yet. Clones share them.
@@ -86,6 +87,18 @@ impl Column {
             [one] => _ = one.values(),
             _ => missing.into_par_iter().for_each(|column| _ = column.values()),
         }
+    }
+}
+
+impl From<Vec<f64>> for Column {
+    fn from(values: Vec<f64>) -> Column {
+        Column { of: Arc::new(Outputs::of(vec![values])), field: 0 }
+    }
+}
+
+impl fmt::Debug for Column {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Column").field("rows", &self.len()).field("known", &self.known().is_some()).finish()
     }
 }
 

@@ -95,7 +95,12 @@ impl FlatRun {
     fn may_come(&self, values: &[f64]) -> bool {
         let (Some(&first), true) = (values.first(), self.n > 1) else { return true };
         let equal = |row: usize| row > 0 && values[row] == values[row - 1];
-        first == self.last || (0..values.len()).step_by(self.n - 1).any(equal)
+        let is_run = |row: usize| {
+            let same = |value: &&f64| **value == values[row];
+            let before = values[..row].iter().rev().take(self.n).take_while(same).count();
+            before + values[row..].iter().take(self.n).take_while(same).count() >= self.n
+        };
+        first == self.last || (0..values.len()).step_by(self.n - 1).any(|row| equal(row) && is_run(row))
     }
 
     /// [`update`](FlatRun::update) with each of the values, of which the first is not equal to what came before.
@@ -214,19 +219,13 @@ impl RollingSum {
 /// The power of 2 from which to the next one all values are, if there is one: known from their bits, faster than
 /// [`range`].
 fn binade(values: &[f64]) -> Option<f64> {
-    const LANES: usize = 8;
     const DIGITS: u32 = f64::MANTISSA_DIGITS - 1;
-    let (mut all, mut any) = ([u64::MAX; LANES], [0; LANES]);
-    let (lanes, rest) = values.as_chunks::<LANES>();
-    for values in lanes {
-        for lane in 0..LANES {
-            all[lane] &= values[lane].to_bits();
-            any[lane] |= values[lane].to_bits();
-        }
+    let (mut all, mut any) = (u64::MAX, 0);
+    for value in values {
+        all &= value.to_bits();
+        any |= value.to_bits();
     }
-    let rest = || rest.iter().map(|value| value.to_bits());
-    let all = all.into_iter().chain(rest()).fold(u64::MAX, |all, bits| all & bits) >> DIGITS;
-    let any = any.into_iter().chain(rest()).fold(0, |any, bits| any | bits) >> DIGITS;
+    let (all, any) = (all >> DIGITS, any >> DIGITS);
     // Sign and exponent: positive, neither 0 nor next to it, and finite.
     let is_plain = (1..0x7ff).contains(&any);
     (all == any && is_plain).then(|| f64::from_bits(any << DIGITS))

@@ -2,7 +2,7 @@
 
 use super::{Job, Recipe};
 use crate::backtest::{Outcome, Trace};
-use crate::engine::{Column, StrategyFault};
+use crate::engine::StrategyFault;
 use crate::indicators::{Source, Spec};
 use crate::model::{EquityPoint, Price};
 use crate::report::html::{Line, Page, Pane, ParameterRow, Plot, Promised, Script as ChartScript, page};
@@ -135,11 +135,10 @@ impl<'a> RunResult<'a> {
                 names.push((name, pane));
             }
         }
-        Column::compute(job.data.columns());
         let series = names
             .iter()
             .zip(job.data.columns())
-            .map(|((name, pane), column)| Line { name, values: column.values(), pane: pane.clone() })
+            .map(|((name, pane), column)| Line { name, column: column.clone(), pane: pane.clone() })
             .collect();
         let plot_names = job.script.plot_names();
         let mut points: Vec<Vec<(usize, f64)>> = vec![Vec::new(); plot_names.len()];

@@ -334,8 +334,8 @@ impl Days {
     }
 
     fn see(&mut self, equity: &[f64], times: &[i64]) {
-        let latest = times.iter().copied().fold(i64::MIN, i64::max);
-        if latest < self.end {
+        // Candles are in the order of their times.
+        if times.last().is_none_or(|latest| *latest < self.end) {
             self.equity = equity.last().copied().unwrap_or(self.equity);
             return;
         }

@@ -1,5 +1,6 @@
 //! Less to draw than was computed: a screen has some two thousand columns, a run may have millions of candles.
 
+use crate::engine::Column;
 use crate::model::Candles;
 use std::ops::Range;
 
@@ -29,16 +30,57 @@ pub fn merged(candles: &Candles, range: Range<usize>, stride: usize) -> Candles 
         .collect()
 }
 
+/// Times and values of a line.
+pub type Points = (Vec<i64>, Vec<f64>);
+
 /// The lowest and the highest point of every bucket, in order of time, and a NaN where a bucket has one, so
 /// that a line breaks where its values do. All points when there are no more than `most`.
-pub fn envelope(times: &[i64], values: &[f64], most: usize) -> (Vec<i64>, Vec<f64>) {
+pub fn envelope(times: &[i64], values: &[f64], most: usize) -> Points {
     let rows = times.len().min(values.len());
     if rows <= most {
         return (times[..rows].to_vec(), values[..rows].to_vec());
     }
-    let stride = stride(rows, most / 2);
-    let mut out = (Vec::with_capacity(most), Vec::with_capacity(most));
-    for (times, values) in times[..rows].chunks(stride).zip(values[..rows].chunks(stride)) {
+    let mut points = Points::default();
+    thin(&times[..rows], &values[..rows], stride(rows, most / 2), &mut points);
+    points
+}
+
+/// Rows that are thinned at once, about.
+const PIECE: usize = 4096;
+
+/// [`envelope`] of the rows in `range` of the first of these columns, and of those after it that the same indicator
+/// gives. Values that nobody keeps are not kept here either. `times` are those of all rows.
+pub fn envelopes(times: &[i64], columns: &[&Column], range: Range<usize>, most: usize) -> Vec<Points> {
+    let Some(first) = columns.first() else { return Vec::new() };
+    let times = times.get(range.clone()).unwrap_or_default();
+    let Some(mut stream) = first.stream().filter(|_| times.len() > most) else {
+        return vec![envelope(times, first.values().get(range).unwrap_or_default(), most)];
+    };
+    let fields: Vec<usize> = columns.iter().map_while(|column| stream.field(column)).collect();
+    let mut lines = vec![Points::default(); fields.len()];
+    let stride = stride(times.len(), most / 2);
+    // Whole buckets.
+    let piece = stride * (PIECE / stride).max(1);
+    let mut room = vec![vec![0.0; piece]; stream.fields()];
+    let mut row = 0;
+    while row < range.end {
+        let end = if row < range.start { range.start } else { range.end }.min(row + piece);
+        let mut out: Vec<&mut [f64]> = room.iter_mut().map(|values| &mut values[..end - row]).collect();
+        stream.write(&mut out);
+        if row >= range.start {
+            let times = &times[row - range.start..end - range.start];
+            for (line, &field) in lines.iter_mut().zip(&fields) {
+                thin(times, &room[field][..end - row], stride, line);
+            }
+        }
+        row = end;
+    }
+    lines
+}
+
+/// Adds what is drawn of these rows, the first of which begins a bucket.
+fn thin(times: &[i64], values: &[f64], stride: usize, out: &mut Points) {
+    for (times, values) in times.chunks(stride).zip(values.chunks(stride)) {
         let mut push = |time: i64, value: f64| {
             out.0.push(time);
             out.1.push(value);
@@ -57,14 +99,16 @@ pub fn envelope(times: &[i64], values: &[f64], most: usize) -> (Vec<i64>, Vec<f6
             push(last, f64::NAN);
         }
     }
-    out
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Candle;
+    use crate::engine::ColumnCache;
+    use crate::indicators::{Given, Source, Spec, definition};
+    use crate::model::{Candle, Price};
     use proptest::prelude::*;
+    use std::sync::Arc;
 
     fn candle(row: i64, close: f64) -> Candle {
         let (high, low) = (close + 1.0, close - 1.0);
@@ -83,6 +127,37 @@ mod tests {
         assert_eq!(drawn.close, [10.0, 30.0, 40.0]);
         assert_eq!(drawn.volume, [2.0, 2.0, 1.0]);
         assert!(merged(&candles, 3..3, 2).is_empty());
+    }
+
+    #[test]
+    fn what_is_not_kept_is_drawn_the_same() {
+        let candles: Arc<Candles> =
+            Arc::new((0..20_000).map(|row| candle(row, 100.0 + (row as f64 / 37.0).sin())).collect());
+        let spec =
+            |name: &str, given: Vec<Given>| Arc::new(Spec::new(definition(name).unwrap(), given).unwrap());
+        let close = Given::Source(Source::Price(Price::Close));
+        let bands = spec("bollinger", vec![close.clone(), Given::Integer(20), Given::Real(2.0)]);
+        let average = spec("sma", vec![close, Given::Integer(300)]);
+        for range in [0..20_000, 777..19_001, 100..2_000] {
+            let drawn = |cache: ColumnCache| {
+                let columns: Vec<Column> =
+                    [&bands, &average].into_iter().flat_map(|spec| cache.columns(spec)).collect();
+                let mut rest: Vec<&Column> = columns.iter().collect();
+                let mut lines = Vec::new();
+                while !rest.is_empty() {
+                    let these = envelopes(&candles.open_time, &rest, range.clone(), 3000);
+                    rest.drain(..these.len());
+                    lines.extend(these);
+                }
+                let kept = columns.iter().filter(|column| column.known().is_some()).count();
+                (lines.iter().map(|(x, y)| format!("{x:?} {y:?}")).collect::<Vec<_>>(), kept)
+            };
+            let (whole, all) = drawn(ColumnCache::new(candles.clone()));
+            let (passing, kept) = drawn(ColumnCache::for_one_run(candles.clone()));
+            assert_eq!((whole.len(), all), (6, 6));
+            assert_eq!(kept, if range.len() > 3000 { 0 } else { 6 });
+            assert!(whole == passing, "{range:?}");
+        }
     }
 
     proptest! {

@@ -244,3 +244,89 @@ fn a_column_that_no_candle_reads_is_not_computed() {
         ["sma(close, 3) true", "sma(close, 5) true", "sma(close, 7) false", "sma(close, 9) false"]
     );
 }
+
+/// Columns that every candle reads, over one run: computed as the candles pass, and whole once somebody goes back.
+#[cfg(feature = "native")]
+#[test]
+fn a_column_that_every_candle_reads_passes_without_being_kept() {
+    use mista::backtest::{Backtest, Outcome};
+    use mista::engine::{ColumnCache, Settings};
+    use mista::script::Tier;
+    // A stop, so that what was foreseen comes to nothing; fields of one indicator; values far back, by a fixed number
+    // and by one that is computed.
+    let text = "fn init(p) { #{ fast: sma(close, 5), bands: bollinger(close, 20, 1.5), slow: ema(close, 30), any: sma(close, 9) } }\n\
+        fn on_candle(ctx, p) {\n\
+            let far = ctx.slow[25] + ctx.any[ctx.index % 7];\n\
+            if ctx.is_flat && ctx.fast > ctx.bands.upper && far > 0.0 {\n\
+                ctx.enter_long(\"above\");\n\
+                ctx.stop_at(ctx.close * 0.995);\n\
+                ctx.target_at(ctx.close * 1.01);\n\
+            }\n\
+            if crossed_below(ctx.fast, ctx.bands.lower) { ctx.exit(\"below\"); }\n\
+        }\n";
+    let settings = Settings { symbol: "TESTUSDT".into(), ..Settings::default() };
+    let known = |columns: &[mista::engine::Column]| -> Vec<bool> {
+        columns.iter().map(|column| column.known().is_some()).collect()
+    };
+    for rows in [60, 127, 128, 1_500, 9_000, 20_001] {
+        let candles = std::sync::Arc::new(walk(rows));
+        let run = |script: &mut Script, cache: &ColumnCache, rows: std::ops::Range<usize>| {
+            let data = script.data(&settings.rules, cache);
+            let backtest = Backtest { settings: &settings, data: &data, rows, detail: None };
+            (backtest.run(script).unwrap(), data)
+        };
+        let make = |tier| {
+            let mut script = Script::compile("passing.rhai", text, Path::new(".")).unwrap();
+            script.set_tier(tier).unwrap();
+            script.prepare(&script.parameters()).unwrap();
+            script
+        };
+        let same = |one: &Outcome, other: &Outcome| {
+            assert_eq!(one.trades, other.trades, "{rows} rows");
+            let bits = |outcome: &Outcome| outcome.equity.iter().map(|it| it.to_bits()).collect::<Vec<_>>();
+            assert!(bits(one) == bits(other), "{rows} rows");
+        };
+        for range in [0..rows, rows / 3..rows] {
+            let (expected, _) =
+                run(&mut make(Tier::Interpreter), &ColumnCache::new(candles.clone()), range.clone());
+            assert!(
+                rows < 5_000 || expected.trades.len() > 3,
+                "{rows} rows: {} trades",
+                expected.trades.len()
+            );
+            let mut native = make(Tier::Native);
+            let cache = ColumnCache::for_one_run(candles.clone());
+            let (first, data) = run(&mut native, &cache, range.clone());
+            same(&first, &expected);
+            // sma(close, 9) is read anywhere; of the others none is kept.
+            assert_eq!(known(data.columns()), [vec![false; 7], vec![true]].concat(), "{rows} rows");
+            // The same data once more: from the first row again.
+            let backtest = Backtest { settings: &settings, data: &data, rows: range.clone(), detail: None };
+            same(&backtest.run(&mut native).unwrap(), &expected);
+            if rows >= 1_000 {
+                assert_eq!(known(data.columns()), vec![true; 8], "{rows} rows");
+            }
+        }
+    }
+}
+
+/// A walk without an end.
+fn walk(rows: usize) -> mista::model::Candles {
+    let mut random = fastrand::Rng::with_seed(5);
+    let mut close: f64 = 100.0;
+    let candle = |row: usize| {
+        let open = close;
+        close *= 1.0 + 0.004 * (random.f64() - 0.5);
+        let open_time = row as i64 * 60_000;
+        mista::model::Candle {
+            open_time,
+            close_time: open_time + 59_999,
+            open,
+            high: open.max(close) * 1.0004,
+            low: open.min(close) * 0.9996,
+            close,
+            volume: random.f64(),
+        }
+    };
+    (0..rows).map(candle).collect()
+}

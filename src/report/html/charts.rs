@@ -4,9 +4,10 @@
 use super::detail::Detail;
 use super::escape::html;
 use super::{Page, Pane};
+use crate::engine::Column;
 use crate::model::{Direction, Trade};
 use crate::report::number::{price, quantity, signed, signed_pct};
-use crate::report::thin::{envelope, merged, stride};
+use crate::report::thin::{Points, envelope, envelopes, merged, stride};
 use plotly::common::{HoverInfo, Line, LineShape, Mode};
 use plotly::{Candlestick, Scatter, Traces};
 use serde::Serialize;
@@ -88,7 +89,10 @@ pub fn rounded(x: f64) -> f64 {
 }
 
 fn line(role: &str, name: &str, times: &[i64], values: &[f64]) -> Box<Scatter<i64, f64>> {
-    let (x, y) = envelope(times, values, POINTS_MOST);
+    drawn(role, name, envelope(times, values, POINTS_MOST))
+}
+
+fn drawn(role: &str, name: &str, (x, y): Points) -> Box<Scatter<i64, f64>> {
     Scatter::new(x, short(y)).mode(Mode::Lines).meta(role).name(html(name))
 }
 
@@ -97,16 +101,16 @@ fn axis(pane: usize) -> String {
 }
 
 /// Also gives the names of the panes it needs, and the columns behind its lines, by the index of their trace.
-fn price_traces<'a>(
-    page: &Page<'a>,
+fn price_traces<'p>(
+    page: &'p Page,
     panes: &mut Vec<String>,
-    columns: &mut Vec<(usize, &'a [f64])>,
+    columns: &mut Vec<(usize, &'p [f64])>,
 ) -> Traces {
     let mut traces = Traces::new();
     let range = page.outcome.range.clone();
-    let drawn = merged(page.candles, range.clone(), candles_per_drawn(page));
-    let [open, high, low, close] = [drawn.open, drawn.high, drawn.low, drawn.close].map(short);
-    let candles = Candlestick::new(drawn.open_time, open, high, low, close);
+    let few = merged(page.candles, range.clone(), candles_per_drawn(page));
+    let [open, high, low, close] = [few.open, few.high, few.low, few.close].map(short);
+    let candles = Candlestick::new(few.open_time, open, high, low, close);
     traces.push(Box::new(candles.name(html(page.symbol)).show_legend(false)));
 
     let times = page.candles.open_time.get(range.clone()).unwrap_or_default();
@@ -121,12 +125,23 @@ fn price_traces<'a>(
             axis(index + 1)
         }
     };
-    for series in &page.series {
-        let values = series.values.get(range.clone()).unwrap_or_default();
-        columns.push((traces.len(), values));
-        let legend = !titled(&series.pane, series.name);
-        traces
-            .push(line("line", series.name, times, values).y_axis(axis_of(&series.pane)).show_legend(legend));
+    if Detail::fits(range.len()) {
+        Column::compute(&page.series.iter().map(|series| series.column.clone()).collect::<Vec<_>>());
+    }
+    let mut series = page.series.as_slice();
+    while !series.is_empty() {
+        let their: Vec<&Column> = series.iter().map(|series| &series.column).collect();
+        let points = envelopes(&page.candles.open_time, &their, range.clone(), POINTS_MOST);
+        let (these, others) = series.split_at(points.len());
+        for (series, points) in these.iter().zip(points) {
+            if let Some(values) = series.column.known().and_then(|values| values.get(range.clone())) {
+                columns.push((traces.len(), values));
+            }
+            let legend = !titled(&series.pane, series.name);
+            let line = drawn("line", series.name, points);
+            traces.push(line.y_axis(axis_of(&series.pane)).show_legend(legend));
+        }
+        series = others;
     }
     for plot in &page.plots {
         let inside = || plot.points.iter().filter(|(row, _)| range.contains(row));

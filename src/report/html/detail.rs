@@ -34,6 +34,11 @@ struct Packed {
 }
 
 impl Detail {
+    /// Whether so many candles may be carried.
+    pub fn fits(rows: usize) -> bool {
+        size(rows * 4) <= BUDGET
+    }
+
     /// `None` where all candles are drawn anyway, or where there are too many or too irregular ones.
     /// `columns` are the lines to carry: index of their trace, and a value per row of the range.
     pub fn of(page: &Page, columns: &[(usize, &[f64])]) -> Option<Detail> {

@@ -29,6 +29,7 @@ pub use verdict::{Compared, Figure, Promised, Verdict};
 
 use super::metrics::Metrics;
 use crate::backtest::Outcome;
+use crate::engine;
 use crate::model::{Candles, iso_date};
 use charts::Charts;
 use document::Document;
@@ -48,7 +49,7 @@ pub enum Pane {
 pub struct Line<'a> {
     pub name: &'a str,
     /// One value for every row of the candle store; NaN draws nothing.
-    pub values: &'a [f64],
+    pub column: engine::Column,
     pub pane: Pane,
 }
 

@@ -164,9 +164,9 @@ fn build_promised(
         outcome: &run.outcome,
         metrics: &metrics,
         series: vec![
-            Line { name: "fast", values: &run.fast, pane: Pane::Price },
-            Line { name: "slow", values: &run.slow, pane: Pane::Price },
-            Line { name: "rsi", values: &run.rsi, pane: Pane::Own("rsi".to_owned()) },
+            Line { name: "fast", column: run.fast.clone().into(), pane: Pane::Price },
+            Line { name: "slow", column: run.slow.clone().into(), pane: Pane::Price },
+            Line { name: "rsi", column: run.rsi.clone().into(), pane: Pane::Own("rsi".to_owned()) },
         ],
         plots: vec![Plot { name: "momentum", points: &momentum }],
         stops: &run.stops,

@@ -138,6 +138,8 @@ pub enum Op {
     CompareFloat(Comparison, Operand, Operand),
     Not(Operand),
     BoolAnd(Operand, Operand),
+    /// The same where the first rarely changes: a question about both may be one jump for each.
+    BoolAndThen(Operand, Operand),
     BoolOr(Operand, Operand),
     BoolXor(Operand, Operand),
     /// A value from the table of parameters.

@@ -139,6 +139,8 @@ struct Emitter<'a> {
     /// Where the code gives up for want of a series.
     missing: Option<Block>,
     parameters: BTreeMap<u32, Value>,
+    /// What each [`Op::BoolAndThen`] is made of.
+    pairs: BTreeMap<Value, (Value, Value)>,
     variables: Vec<Variable>,
     /// Where a label is left to, and where it begins again.
     labels: BTreeMap<Label, (Block, Option<Block>)>,
@@ -172,6 +174,7 @@ impl<'a> Emitter<'a> {
             computed: program.sure_series(),
             missing: None,
             parameters: BTreeMap::new(),
+            pairs: BTreeMap::new(),
             variables,
             labels: BTreeMap::new(),
             signatures: Vec::new(),
@@ -332,7 +335,14 @@ impl<'a> Emitter<'a> {
                 let condition = self.operand(*condition);
                 let (one, other, after) =
                     (self.builder.create_block(), self.builder.create_block(), self.builder.create_block());
-                self.builder.ins().brif(condition, one, &[], other, &[]);
+                if let Some((first, second)) = self.pairs.get(&condition).copied() {
+                    let between = self.builder.create_block();
+                    self.builder.ins().brif(first, between, &[], other, &[]);
+                    self.begin(between);
+                    self.builder.ins().brif(second, one, &[], other, &[]);
+                } else {
+                    self.builder.ins().brif(condition, one, &[], other, &[]);
+                }
                 let mut reached = false;
                 for (block, steps) in [(one, then), (other, otherwise)] {
                     self.begin(block);
@@ -484,6 +494,12 @@ impl<'a> Emitter<'a> {
             Op::BoolAnd(a, b) => {
                 let (a, b) = (self.operand(*a), self.operand(*b));
                 self.builder.ins().band(a, b)
+            }
+            Op::BoolAndThen(a, b) => {
+                let (a, b) = (self.operand(*a), self.operand(*b));
+                let both = self.builder.ins().band(a, b);
+                self.pairs.insert(both, (a, b));
+                both
             }
             Op::BoolOr(a, b) => {
                 let (a, b) = (self.operand(*a), self.operand(*b));

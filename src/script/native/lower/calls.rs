@@ -261,6 +261,7 @@ impl Lowering<'_> {
         };
         let before = self.set(Kind::Bool, Op::CompareFloat(before, *a1, *b1), at);
         let now = self.set(Kind::Bool, Op::CompareFloat(now, *a0, *b0), at);
-        Ok(self.bool(Op::BoolAnd(before, now), at))
+        // Which side one is on changes rarely.
+        Ok(self.bool(Op::BoolAndThen(now, before), at))
     }
 }
