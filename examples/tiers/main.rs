@@ -1,9 +1,9 @@
 //! Random strategies in both tiers, compared call by call. A difference is a bug in one of them.
 //!
 //! ```text
-//! cargo run --release --example tiers -- --programs 1000000 --seed 1 --threads 2
-//! cargo run --release --example tiers -- --seed 17 --show             one program, its text and what came of it
-//! cargo run --release --example tiers -- --planted                    mistakes on purpose: at which program each is found
+//! cargo run --profile fuzz --example tiers -- --programs 1000000 --seed 1 --threads 2
+//! cargo run --profile fuzz --example tiers -- --seed 17 --show             one program, its text and what came of it
+//! cargo run --profile fuzz --example tiers -- --planted                    mistakes on purpose: at which program each is found
 //! ```
 //! Program *n* of a run is the one of seed `seed + n`. The first difference is shown with its seed, the program and a
 //! smaller one, and ends the run with exit code 1.

@@ -61,6 +61,11 @@ impl Column {
         self.of.known(self.field)
     }
 
+    /// Whether the same indicator gives both.
+    pub fn is_beside(&self, other: &Column) -> bool {
+        Arc::ptr_eq(&self.of, &other.of)
+    }
+
     /// The first row with a value; the number of rows if none has one.
     pub fn first_value(&self) -> usize {
         self.of.first.get(self.field).copied().unwrap_or_else(|| first_value(self.values()))
@@ -90,6 +95,7 @@ impl Column {
     }
 }
 
+#[cfg(test)]
 impl From<Vec<f64>> for Column {
     fn from(values: Vec<f64>) -> Column {
         Column { of: Arc::new(Outputs::of(vec![values])), field: 0 }
@@ -119,6 +125,11 @@ impl ColumnStream {
     /// Which of its fields a column is, if it is one of them.
     pub fn field(&self, column: &Column) -> Option<usize> {
         Arc::ptr_eq(&self.of, &column.of).then_some(column.field)
+    }
+
+    /// The values of a field, if somebody has had them computed whole.
+    pub fn known(&self, field: usize) -> Option<&[f64]> {
+        self.of.known(field)
     }
 
     /// Writes the next values of each field, NaN where there is none yet; as many for each.

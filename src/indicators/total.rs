@@ -30,10 +30,11 @@ fn exact_product(factor: f64, value: f64) -> (f64, f64) {
 }
 
 impl Total {
-    /// `factor · value`, of which nothing is lost.
+    /// `factor · value`, of which nothing is lost, for whole factors below 2²⁶.
     pub fn of_product(factor: f64, value: f64) -> Self {
-        let high = factor * value;
-        Total { high, low: factor.mul_add(value, -high) }
+        let mut total = Total::default();
+        total.add_product(factor, value);
+        total
     }
 
     #[inline(always)]

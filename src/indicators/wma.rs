@@ -1,6 +1,6 @@
 //! Linearly weighted moving average.
 //!
-//! Formula: Σ w·x / Σ w over the last n values, w from 1 for the oldest to n for the newest.
+//! Formula: Σ w·x / Σ w over the last n values, w from 1 for the oldest to n for the newest; of equal values that value.
 //! Unit: that of the source.
 //! Source: TA-Lib `WMA`.
 //! Cost: O(1).

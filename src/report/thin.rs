@@ -53,7 +53,8 @@ const PIECE: usize = 4096;
 pub fn envelopes(times: &[i64], columns: &[&Column], range: Range<usize>, most: usize) -> Vec<Points> {
     let Some(first) = columns.first() else { return Vec::new() };
     let times = times.get(range.clone()).unwrap_or_default();
-    let Some(mut stream) = first.stream().filter(|_| times.len() > most) else {
+    let stream = if times.len() > most { first.stream() } else { None };
+    let Some(mut stream) = stream else {
         return vec![envelope(times, first.values().get(range).unwrap_or_default(), most)];
     };
     let fields: Vec<usize> = columns.iter().map_while(|column| stream.field(column)).collect();

@@ -1,5 +1,5 @@
 //! Random strategies do the same in both tiers: answers, wishes, slots and failures, to the last bit. The long run
-//! is `cargo run --release --example tiers`.
+//! is `cargo run --profile fuzz --example tiers`.
 
 #![allow(dead_code)]
 
@@ -263,12 +263,17 @@ fn a_column_that_every_candle_reads_passes_without_being_kept() {
                 ctx.target_at(ctx.close * 1.01);\n\
             }\n\
             if crossed_below(ctx.fast, ctx.bands.lower) { ctx.exit(\"below\"); }\n\
+            if ctx.is_long && ctx.index % 3 == 0 && ctx.close > ctx.bands.middle * 1.02 { ctx.exit(\"far\"); }\n\
         }\n";
+    // The interpreter decides the first candles, as there is too little before them, and reads whole columns.
+    let deep = text.replace("slow[25]", "slow[200]");
     let settings = Settings { symbol: "TESTUSDT".into(), ..Settings::default() };
     let known = |columns: &[mista::engine::Column]| -> Vec<bool> {
         columns.iter().map(|column| column.known().is_some()).collect()
     };
-    for rows in [60, 127, 128, 1_500, 9_000, 20_001] {
+    for (text, rows) in
+        [60, 127, 128, 1_500, 9_000, 20_001].map(|rows| (text, rows)).into_iter().chain([(&*deep, 9_000)])
+    {
         let candles = std::sync::Arc::new(walk(rows));
         let run = |script: &mut Script, cache: &ColumnCache, rows: std::ops::Range<usize>| {
             let data = script.data(&settings.rules, cache);
@@ -299,7 +304,12 @@ fn a_column_that_every_candle_reads_passes_without_being_kept() {
             let (first, data) = run(&mut native, &cache, range.clone());
             same(&first, &expected);
             // sma(close, 9) is read anywhere; of the others none is kept.
-            assert_eq!(known(data.columns()), [vec![false; 7], vec![true]].concat(), "{rows} rows");
+            let kept = if text == deep && range.start == 0 {
+                vec![true; 8]
+            } else {
+                [vec![false; 7], vec![true]].concat()
+            };
+            assert_eq!(known(data.columns()), kept, "{rows} rows");
             // The same data once more: from the first row again.
             let backtest = Backtest { settings: &settings, data: &data, rows: range.clone(), detail: None };
             same(&backtest.run(&mut native).unwrap(), &expected);

@@ -128,6 +128,7 @@ fn price_traces<'p>(
     if Detail::fits(range.len()) {
         Column::compute(&page.series.iter().map(|series| series.column.clone()).collect::<Vec<_>>());
     }
+    // One indicator after the other: of a long run, less memory is worth more than two cores.
     let mut series = page.series.as_slice();
     while !series.is_empty() {
         let their: Vec<&Column> = series.iter().map(|series| &series.column).collect();

@@ -214,7 +214,8 @@ impl Program {
 }
 
 impl Program {
-    /// The series of which values are read that may be any number of candles ago.
+    /// The series of which values are read that may be any number of candles ago: of all others none is read from further
+    /// back than [`history`](Program::history).
     pub fn series_read_anywhere(&self) -> BTreeSet<u32> {
         let mut found = BTreeSet::new();
         self.edges.iter().chain([&self.steps]).for_each(|steps| self.find_read_anywhere(steps, &mut found));
@@ -224,8 +225,13 @@ impl Program {
     fn find_read_anywhere(&self, steps: &[Step], found: &mut BTreeSet<u32>) {
         for step in steps {
             match step {
-                Step::Set(_, Op::SeriesAt(series, _), _) => _ = found.insert(*series),
-                Step::Set(_, Op::Call(function, arguments), _) if function.reads_series() => {
+                Step::Set(_, Op::SeriesAt(series, _), _) | Step::Do(Op::SeriesAt(series, _), _) => {
+                    found.insert(*series);
+                }
+                Step::Set(_, Op::Call(function, arguments), _)
+                | Step::Do(Op::Call(function, arguments), _)
+                    if function.reads_series() =>
+                {
                     match arguments.first() {
                         Some(Operand::Int(series)) => found.extend(u32::try_from(*series)),
                         _ => found.extend(0..self.series.len() as u32),

@@ -100,8 +100,10 @@ impl Code {
     /// [`Way::Candle`], whether it gave up.
     ///
     /// # Safety
-    /// The frame's tables must be as long as the program says, each series longer than the frame's row and as long as
-    /// the end, the end of [`Way::Quiet`] behind the row, and the row not below the program's history.
+    /// The frame's tables must be as long as the program says, and the row not below the program's history. Of every series
+    /// that is not null, and of each of [`Program::sure_series`], the values from the history before the row to the row,
+    /// or to the end of [`Way::Quiet`], which is behind the row, must be where row 0 would be and on; all from row 0 on
+    /// for one of [`Program::series_read_anywhere`].
     #[inline(always)]
     pub unsafe fn run(&self, frame: &mut Frame, end: usize) -> i64 {
         // SAFETY: as the caller promises.
@@ -132,7 +134,7 @@ struct Emitter<'a> {
     end: Value,
     row: Value,
     give_up: Block,
-    /// What is loaded once, before the rows are walked: first rows of the series, and parameters.
+    /// What is loaded once, before the rows are walked: where the series are, and parameters.
     bases: Vec<Value>,
     /// Series that have been computed wherever the code at hand is reached.
     computed: BTreeSet<u32>,
@@ -548,7 +550,7 @@ impl<'a> Emitter<'a> {
         })
     }
 
-    /// First row of a series, for reading it.
+    /// Where row 0 of a series is, or would be, for reading it.
     fn rows(&mut self, series: u32) -> Value {
         let base = self.base(series);
         let is_price = matches!(self.program.series.get(series as usize), Some(Values::Price(_)));

@@ -133,7 +133,7 @@ impl Host {
 #[repr(C)]
 pub struct Frame<'a> {
     pub row: i64,
-    /// First rows of the series, by number; null for those that nobody has computed yet.
+    /// Where row 0 of each series is, or would be, by number; null for those that nobody has computed yet.
     pub series: *const *const f64,
     pub parameters: *const u64,
     pub slots: *mut u64,

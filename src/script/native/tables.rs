@@ -57,16 +57,25 @@ impl Tables {
         self.before = program.history as usize + GUARDED_ROWS;
         self.piece = (data.candles.len() / PIECES).clamp(PIECE_LEAST, PIECE_MOST);
         self.sources = program.series.iter().map(|values| source(values, &entries)).collect();
+        let columns: Vec<_> =
+            (0..self.sources.len()).map(|series| column(&self.sources, &data, series)).collect();
+        let of = |series: &u32| columns.get(*series as usize).copied().flatten();
         let mut whole = Vec::new();
-        for &series in sure {
-            let Some(column) = self.column(&data, series as usize) else { continue };
-            if anywhere.contains(&series) || !self.add_window(series as usize, column) {
-                whole.push(column.clone());
+        for read in sure.iter().filter_map(of) {
+            // Of an indicator that is read anywhere all fields are computed whole.
+            if anywhere.iter().filter_map(of).any(|other| other.is_beside(read)) || !self.add_window(read) {
+                whole.push(read.clone());
             }
+        }
+        for window in &mut self.windows {
+            let field = |(series, column): (usize, &Option<&Column>)| {
+                Some((series, window.stream.field((*column)?)?))
+            };
+            window.series = columns.iter().enumerate().filter_map(field).collect();
         }
         Column::compute(&whole);
         let mut length = data.candles.len();
-        for (series, source) in self.sources.iter().enumerate() {
+        for (source, column) in self.sources.iter().zip(&columns) {
             let (values, rows) = match source {
                 // Those that are computed from others are never read from here.
                 Series::Price(Price::Hl2 | Price::Hlc3 | Price::Ohlc4) | Series::Off => (None, length),
@@ -75,7 +84,6 @@ impl Tables {
                     (values, values.map_or(0, <[f64]>::len))
                 }
                 Series::Column(_) => {
-                    let column = self.column(&data, series);
                     let known = column.and_then(Column::known);
                     (known, known.map_or(column.map_or(0, Column::len), <[f64]>::len))
                 }
@@ -101,25 +109,14 @@ impl Tables {
         (self.length, self.ready) = (0, 0..0);
     }
 
-    fn column<'a>(&self, data: &'a Data, series: usize) -> Option<&'a Column> {
-        match self.sources.get(series)? {
-            Series::Column(column) => data.columns.get(*column),
-            _ => None,
-        }
-    }
-
-    /// Has a series computed as the rows come; `false` if there is no need, or it is better computed whole.
-    fn add_window(&mut self, series: usize, column: &Column) -> bool {
-        for window in &mut self.windows {
-            if let Some(field) = window.stream.field(column) {
-                window.series.push((series, field));
-                return true;
-            }
+    /// Has an indicator computed as the rows come; `false` if there is no need, or it is better computed whole.
+    fn add_window(&mut self, column: &Column) -> bool {
+        if self.windows.iter().any(|window| window.stream.field(column).is_some()) {
+            return true;
         }
         let Some(stream) = column.stream() else { return false };
-        let Some(field) = stream.field(column) else { return false };
         let rooms = vec![vec![f64::NAN; self.before + self.piece]; stream.fields()];
-        self.windows.push(Window { stream, rooms, series: vec![(series, field)] });
+        self.windows.push(Window { stream, rooms, series: Vec::new() });
         true
     }
 
@@ -146,7 +143,13 @@ impl Tables {
             }
             self.ready = 0..length;
         } else {
+            if !self.leave_windows(length) {
+                return;
+            }
             let mut next = ready.end..ready.end;
+            if self.windows.is_empty() {
+                next.end = length;
+            }
             while next.end <= row {
                 next = next.end..length.min(next.end + self.piece);
                 for window in &mut self.windows {
@@ -156,6 +159,22 @@ impl Tables {
             self.ready = next.start.saturating_sub(GUARDED_ROWS)..next.end;
         }
         self.length = length;
+    }
+
+    /// What somebody else has had computed whole, as the interpreter does, is read from there.
+    fn leave_windows(&mut self, length: usize) -> bool {
+        let (rows, mut all) = (&mut self.rows, true);
+        self.windows.retain(|window| {
+            for (series, field) in &window.series {
+                let Some(values) = window.stream.known(*field) else { return true };
+                match rows.get_mut(*series) {
+                    Some(place) if values.len() >= length => *place = values.as_ptr(),
+                    _ => all = false,
+                }
+            }
+            false
+        });
+        all
     }
 
     /// Whoever goes back goes over the rows more than once: then whole columns are better.
@@ -174,7 +193,7 @@ impl Tables {
     #[cold]
     fn compute(&mut self, state: &State, series: usize, length: usize) -> bool {
         let data = state.data.borrow();
-        let values = self.column(&data, series).map_or(&[][..], Column::values);
+        let values = column(&self.sources, &data, series).map_or(&[][..], Column::values);
         match self.rows.get_mut(series) {
             Some(rows) if !values.is_empty() && values.len() >= length => {
                 *rows = values.as_ptr();
@@ -239,6 +258,13 @@ impl Window {
                 *place = room.as_ptr().wrapping_add(before).wrapping_sub(rows.start);
             }
         }
+    }
+}
+
+fn column<'a>(sources: &[Series], data: &'a Data, series: usize) -> Option<&'a Column> {
+    match sources.get(series)? {
+        Series::Column(column) => data.columns.get(*column),
+        _ => None,
     }
 }
 
