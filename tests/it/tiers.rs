@@ -236,7 +236,6 @@ fn a_column_that_no_candle_reads_is_not_computed() {
     assert_eq!(outcome.trades.len(), 1);
     assert_eq!(script.tier().to_string(), "native");
     let known: Vec<bool> = data.columns().iter().map(|column| column.known().is_some()).collect();
-    // By name, as a script's names are.
     let names: Vec<String> = script.specs().iter().map(|spec| spec.to_string()).collect();
     let known: Vec<_> = names.iter().zip(known).map(|(name, known)| format!("{name} {known}")).collect();
     assert_eq!(
