@@ -197,8 +197,8 @@ impl RollingSum {
         self.total = total;
     }
 
-    /// Whether each of the values and all of the window, which is full, are within a factor of 2 of each other, as prices are. Then
-    /// their differences are exact (Sterbenz) and none is larger than the sum of two of them.
+    /// Whether each of the values and all of the window, which is full, are within a factor of 2 of each other, as prices
+    /// are. Then their differences are exact (Sterbenz) and none is larger than the sum of two of them.
     fn are_near(&self, values: &[f64]) -> bool {
         let slots = self.window.values();
         if slots.len() < 2 || slots.len() > values.len() {

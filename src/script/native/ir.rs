@@ -211,9 +211,7 @@ impl Program {
         sure_series(&self.steps, &mut found);
         found
     }
-}
 
-impl Program {
     /// The series of which values are read that may be any number of candles ago: of all others none is read from further
     /// back than [`history`](Program::history).
     pub fn series_read_anywhere(&self) -> BTreeSet<u32> {
