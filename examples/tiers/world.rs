@@ -167,7 +167,7 @@ fn held(random: &mut fastrand::Rng, direction: Direction, row: usize, price: f64
         commission: 0.0,
         slippage: 0.0,
         entry_reason: EntryReason::Signal,
-        entry_note: "".into(),
+        entry_note: None,
         protection: Protection::new(direction, price, base, asked),
     }
 }

@@ -25,7 +25,7 @@ pub use counts::{Counts, Reason};
 pub use data_handler::DataHandler;
 pub use growth::Growth;
 pub use order_executor::{EntryRequest, ExitRequest, Order, OrderExecutor, slipped, slipped_on_grid};
-pub use ports::{EntryWish, Intents, Moment, Quiet, Recorder, Strategy, StrategyFault, Venue};
+pub use ports::{Asked, EntryWish, Intents, Moment, Quiet, Recorder, Strategy, StrategyFault, Venue};
 pub use position_manager::{ExitCause, Position, PositionManager};
 pub use protection::{BaseLevels, Hit, Levels, Protection, met_at};
 pub use risk_manager::{Approved, RiskManager, RiskState, Standing};

@@ -48,7 +48,7 @@ pub struct OrderExecutor {
     booking: Booking,
     max_order_notional: Option<f64>,
     exit: Option<Approved<ExitRequest>>,
-    entry: Option<Approved<EntryRequest>>,
+    entry: Option<Approved<Box<EntryRequest>>>,
 }
 
 /// As [`slipped`], on the grid of prices and against the trader, as an exchange fills.
@@ -99,27 +99,33 @@ impl OrderExecutor {
     }
 
     /// What waits for the next open.
+    #[inline]
     pub fn pending(&self) -> (Option<&EntryRequest>, Option<&ExitRequest>) {
-        (self.entry.as_ref().map(Approved::get), self.exit.as_ref().map(Approved::get))
+        (self.entry.as_ref().map(|entry| &**entry.get()), self.exit.as_ref().map(Approved::get))
     }
 
+    #[inline]
     pub fn has_pending(&self) -> bool {
         self.exit.is_some() || self.entry.is_some()
     }
 
+    #[inline]
     pub fn queue_exit(&mut self, request: Approved<ExitRequest>) {
         self.exit = Some(request);
     }
 
-    pub fn queue_entry(&mut self, request: Approved<EntryRequest>) {
+    #[inline]
+    pub fn queue_entry(&mut self, request: Approved<Box<EntryRequest>>) {
         self.entry = Some(request);
     }
 
+    #[inline]
     pub fn take_exit(&mut self) -> Option<ExitRequest> {
         self.exit.take().map(Approved::into_inner)
     }
 
-    pub fn take_entry(&mut self) -> Option<EntryRequest> {
+    #[inline]
+    pub fn take_entry(&mut self) -> Option<Box<EntryRequest>> {
         self.entry.take().map(Approved::into_inner)
     }
 
@@ -155,6 +161,7 @@ impl OrderExecutor {
     }
 
     /// What of a position can be ordered: whole steps where fills are booked as on an exchange.
+    #[inline]
     pub fn sellable(&self, quantity: f64) -> f64 {
         match (self.booking, &self.instrument) {
             (Booking::Exchange, Some(instrument)) => floored(quantity, instrument.step_size),

@@ -8,7 +8,7 @@ use super::risk_manager::Standing;
 use super::run::EngineState;
 use crate::model::{Direction, Fill, Refusal, Size, Trade, Veto};
 use serde::{Deserialize, Serialize};
-use std::ops::Range;
+use std::ops::{Deref, DerefMut, Range};
 use std::sync::Arc;
 
 /// What a strategy may know besides the data: the moment, its position and its account.
@@ -34,11 +34,18 @@ pub struct EntryWish {
     pub note: Arc<str>,
 }
 
-/// What a script asked for in one call. Empty on most candles, so clearing it must cost nothing then.
+/// What a script asked for in one call. Empty on most candles, so clearing it must cost nothing then; and as small as a
+/// pointer, as it changes hands at each decision.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Intents {
     /// Set by whoever writes into the rest.
     pub touched: bool,
+    asked: Box<Asked>,
+}
+
+/// The rest of [`Intents`].
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Asked {
     pub entry: Option<EntryWish>,
     pub exit: Option<Arc<str>>,
     pub size: Option<Size>,
@@ -49,10 +56,37 @@ pub struct Intents {
 }
 
 impl Intents {
+    #[inline(always)]
     pub fn clear(&mut self) {
         if self.touched {
-            *self = Intents::default();
+            self.reset();
         }
+    }
+
+    /// Forgets what was asked for, in place.
+    fn reset(&mut self) {
+        self.touched = false;
+        let Asked { entry, exit, size, levels, logs, plots } = &mut *self.asked;
+        (*entry, *exit, *size) = (None, None, None);
+        *levels = Levels::default();
+        logs.clear();
+        plots.clear();
+    }
+}
+
+impl Deref for Intents {
+    type Target = Asked;
+
+    #[inline(always)]
+    fn deref(&self) -> &Asked {
+        &self.asked
+    }
+}
+
+impl DerefMut for Intents {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut Asked {
+        &mut self.asked
     }
 }
 
@@ -96,6 +130,11 @@ pub trait Strategy {
         _intents: &mut Intents,
     ) -> Result<(), StrategyFault> {
         Ok(())
+    }
+
+    /// Whether it may ever ask for the best price since an entry, or for a level that follows it.
+    fn heeds_peak(&self) -> bool {
+        true
     }
 
     /// Whether the two handlers above do anything.
@@ -148,6 +187,10 @@ impl<S: Strategy + ?Sized> Strategy for &mut S {
         intents: &mut Intents,
     ) -> Result<(), StrategyFault> {
         (**self).on_exit(data, moment, trade, intents)
+    }
+
+    fn heeds_peak(&self) -> bool {
+        (**self).heeds_peak()
     }
 
     fn has_fill_handlers(&self) -> bool {

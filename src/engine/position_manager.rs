@@ -1,5 +1,6 @@
 //! Fills become a position, a position becomes trades; cash and equity.
 
+use super::order_executor::EntryRequest;
 use super::protection::{BaseLevels, Hit, Levels, Protection};
 use crate::model::money::decimal;
 use crate::model::{Direction, EntryReason, ExitReason, Fill, FillReason, Trade};
@@ -20,17 +21,20 @@ pub struct Position {
     pub commission: f64,
     pub slippage: f64,
     pub entry_reason: EntryReason,
-    pub entry_note: Arc<str>,
+    /// Handed to the trade that closes the position.
+    pub entry_note: Option<Arc<str>>,
     pub protection: Protection,
 }
 
 impl Position {
     /// Candles held at the close of `row`; the entry candle counts. 0 before its close.
+    #[inline]
     pub fn candles_held(&self, row: usize) -> usize {
         (row + 1).saturating_sub(self.entry_row)
     }
 
     /// Price change since the entry in our favour, as a fraction; costs aside.
+    #[inline]
     pub fn profit_pct(&self, price: f64) -> f64 {
         self.direction.sign() * (price - self.entry_price) / self.entry_price
     }
@@ -78,15 +82,18 @@ impl PositionManager {
     }
 
     /// Quote currency not in the position; above the balance while short, as a short sale brings cash in.
+    #[inline]
     pub fn cash(&self) -> f64 {
         self.cash
     }
 
+    #[inline]
     pub fn position(&self) -> Option<&Position> {
         self.position.as_ref()
     }
 
     /// Cash plus the position marked at `price`, without estimated exit costs.
+    #[inline]
     pub fn equity(&self, price: f64) -> f64 {
         match &self.position {
             None if self.dust == 0.0 => self.cash,
@@ -96,6 +103,7 @@ impl PositionManager {
     }
 
     /// Base currency held, below 0 while short.
+    #[inline]
     pub fn holding(&self) -> f64 {
         self.position.as_ref().map_or(self.dust, |position| position.direction.sign() * position.quantity)
     }
@@ -113,25 +121,22 @@ impl PositionManager {
     }
 
     /// The protection of the open position, for a venue that walks a candle's prices.
+    #[inline]
     pub fn protection_mut(&mut self) -> Option<(Direction, &mut Protection)> {
         self.position.as_mut().map(|position| (position.direction, &mut position.protection))
     }
 
     /// Books an entry.
-    pub fn on_entry(
-        &mut self,
-        fill: &Fill,
-        direction: Direction,
-        row: usize,
-        levels: Levels,
-        note: Arc<str>,
-    ) {
+    pub fn on_entry(&mut self, fill: &Fill, row: usize, request: EntryRequest) {
         let entry_reason = match fill.reason {
             FillReason::Entry(reason) => reason,
             FillReason::Exit(_) => EntryReason::Signal,
         };
+        let EntryRequest { direction, levels, note, .. } = request;
         let quantity = self.receive(fill, direction);
-        self.position = Some(Position {
+        self.position = None;
+        // Written where it stays.
+        self.position.get_or_insert_with(|| Position {
             direction,
             quantity,
             entry_price: fill.price,
@@ -140,12 +145,13 @@ impl PositionManager {
             commission: fill.commission,
             slippage: fill.slippage,
             entry_reason,
-            entry_note: note,
+            entry_note: Some(note),
             protection: Protection::new(direction, fill.price, self.base, levels),
         });
     }
 
     /// Pays for an entry, and returns what is there then.
+    #[inline]
     fn receive(&mut self, fill: &Fill, direction: Direction) -> f64 {
         self.cash -= direction.sign() * fill.quantity * fill.price + fill.commission;
         if fill.base_commission == 0.0 && self.dust == 0.0 {
@@ -170,7 +176,7 @@ impl PositionManager {
         row: usize,
         cause: ExitCause,
     ) -> Option<Trade> {
-        let position = self.position.take()?;
+        let position = self.position.as_mut()?;
         let sign = position.direction.sign();
         self.cash += sign * fill.quantity * fill.price - fill.commission;
         let commission = position.commission + fill.commission;
@@ -178,7 +184,7 @@ impl PositionManager {
         if fill.quantity != position.quantity {
             self.dust = exact_sum(position.quantity, -fill.quantity);
         }
-        Some(Trade {
+        let trade = Trade {
             entry_time: position.entry_time,
             exit_time: fill.time,
             direction: position.direction,
@@ -193,8 +199,10 @@ impl PositionManager {
             exit_reason: reason,
             candles_held: u32::try_from(row - position.entry_row).unwrap_or(u32::MAX),
             ambiguous: cause.ambiguous,
-            entry_note: position.entry_note,
+            entry_note: position.entry_note.take().unwrap_or_default(),
             exit_note: cause.note,
-        })
+        };
+        self.position = None;
+        Some(trade)
     }
 }

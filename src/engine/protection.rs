@@ -35,8 +35,12 @@ impl Levels {
         };
     }
 
+    #[inline]
     pub fn is_empty(&self) -> bool {
-        *self == Levels::default()
+        let Levels { stop_price, stop_pct, target_price, target_pct, trail_pct, break_even_pct } = self;
+        [stop_price, stop_pct, target_price, target_pct, trail_pct, break_even_pct]
+            .iter()
+            .all(|level| level.is_none())
     }
 
     /// The tighter fixed stop for an entry at `entry`, as a price; a trailing stop does not count.
@@ -66,6 +70,12 @@ pub struct BaseLevels {
     pub trail_pct: Option<f64>,
     /// Levels are moved to multiples of this, away from the price, so that they can rest on an exchange.
     pub tick_size: Option<Decimal>,
+}
+
+impl BaseLevels {
+    fn is_empty(&self) -> bool {
+        self.stop_pct.is_none() && self.target_pct.is_none() && self.trail_pct.is_none()
+    }
 }
 
 /// A level on the grid of prices, away from the price: a stop lower, a target higher, for a long. In signed space.
@@ -171,7 +181,10 @@ impl Protection {
             peak: sign * entry,
             active: false,
         };
-        protection.derive();
+        // What was initialized is what no levels give.
+        if !protection.asked.is_empty() || !protection.base.is_empty() {
+            protection.derive();
+        }
         protection
     }
 
@@ -246,6 +259,7 @@ impl Protection {
     }
 
     /// Whether any level is set, so that prices have to be walked.
+    #[inline]
     pub fn is_active(&self) -> bool {
         self.active
     }

@@ -123,6 +123,7 @@ impl RiskManager {
     }
 
     /// A trade was closed in `row`. The candle's close time is asked for where its UTC day counts.
+    #[inline]
     pub fn on_trade(&mut self, trade: &Trade, row: usize, close_time: impl FnOnce() -> i64) {
         if self.streak_day.is_some() {
             self.lift_streak(day_of(close_time()));
@@ -172,11 +173,13 @@ impl RiskManager {
     }
 
     /// Whether the cumulative loss limit was reached: no entries any more, and the position is closed.
+    #[inline]
     pub fn is_halted(&self) -> bool {
         self.halted
     }
 
     /// Whether a limit is on, so that each close has to be judged.
+    #[inline]
     pub fn judges_closes(&self) -> bool {
         self.limits_on
     }
@@ -219,6 +222,7 @@ impl RiskManager {
     }
 
     /// Lets a request pass if nothing stands in its way.
+    #[inline]
     pub fn check<T>(&self, request: T, standing: Standing) -> Result<Approved<T>, Veto> {
         match standing.first() {
             None => Ok(Approved(request)),
@@ -227,6 +231,7 @@ impl RiskManager {
     }
 
     /// Exits are never vetoed: they only make the risk smaller.
+    #[inline]
     pub fn approve_exit<T>(&self, request: T) -> Approved<T> {
         Approved(request)
     }

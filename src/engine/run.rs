@@ -2,7 +2,7 @@
 
 use super::data_handler::DataHandler;
 use super::order_executor::{EntryRequest, ExitRequest, Order, OrderExecutor};
-use super::ports::{Intents, Moment, Quiet, Recorder, Strategy, StrategyFault, Venue};
+use super::ports::{Asked, Intents, Moment, Quiet, Recorder, Strategy, StrategyFault, Venue};
 use super::position_manager::{ExitCause, PositionManager};
 use super::protection::{BaseLevels, Hit, Protection};
 use super::risk_manager::{RiskManager, Standing};
@@ -67,7 +67,7 @@ pub struct EngineState {
     decided_before: bool,
     /// What belongs to the order in flight.
     exit_cause: Option<ExitCause>,
-    entry_in_flight: Option<EntryRequest>,
+    entry_in_flight: Option<Box<EntryRequest>>,
     /// What stood in the way of an entry at the last close.
     standing: Standing,
     /// Row and price of the open in hand.
@@ -304,7 +304,7 @@ impl<S: Strategy, R: Recorder> Engine<S, R> {
                         self.recorder.on_refusal(row.saturating_sub(1), request.direction, refusal);
                         return Ok(false);
                     }
-                    self.state.position.on_entry(fill, request.direction, row, request.levels, request.note);
+                    self.state.position.on_entry(fill, row, *request);
                 }
                 self.tell_strategy(row, fill, None)?;
                 Ok(false)
@@ -348,12 +348,12 @@ impl<S: Strategy, R: Recorder> Engine<S, R> {
         if let Some(trade) = trade {
             self.strategy.on_exit(&self.data, &moment, trade, &mut self.intents)?;
         }
-        let levels = std::mem::take(&mut self.intents.levels);
-        if !levels.is_empty() {
-            self.state.position.move_levels(&levels);
+        if !self.intents.levels.is_empty() {
+            self.state.position.move_levels(&self.intents.levels);
         }
         if self.intents.touched {
-            self.recorder.on_notes(row, &mut self.intents.logs, &self.intents.plots);
+            let Asked { logs, plots, .. } = &mut *self.intents;
+            self.recorder.on_notes(row, logs, plots);
         }
         Ok(())
     }
@@ -393,7 +393,8 @@ impl<S: Strategy, R: Recorder> Engine<S, R> {
         self.strategy.on_candle(&self.data, &moment, &mut self.intents)?;
         if self.intents.touched {
             self.recorder.on_asked(row, &self.intents);
-            self.recorder.on_notes(row, &mut self.intents.logs, &self.intents.plots);
+            let Asked { logs, plots, .. } = &mut *self.intents;
+            self.recorder.on_notes(row, logs, plots);
         } else if self.settings.rules.max_holding_candles == 0 && !self.state.risk.is_halted() {
             // An untouched candle asks for nothing; then only a rule of ours may close the position.
             return Ok(false);
@@ -447,9 +448,16 @@ impl<S: Strategy, R: Recorder> Engine<S, R> {
         self.recorder.on_decided(row, &self.state);
     }
 
+    /// The protection of the open position where its levels matter, or the best price does, which is known of all the others
+    /// too.
+    #[inline(always)]
+    fn walked(&mut self, heeds_peak: bool) -> Option<(Direction, &mut Protection)> {
+        self.state.position.protection_mut().filter(|(_, protection)| heeds_peak || protection.is_active())
+    }
+
     /// Takes candles whose closes were foreseen at once, up to one that may reach a level, and returns its row.
-    fn skim<V: Venue>(&mut self, venue: &mut V, rows: Range<usize>) -> usize {
-        let end = match self.state.position.protection_mut() {
+    fn skim<V: Venue>(&mut self, venue: &mut V, rows: Range<usize>, heeds_peak: bool) -> usize {
+        let end = match self.walked(heeds_peak) {
             Some((direction, protection)) => rows.start + venue.pass(rows.clone(), direction, protection),
             None => rows.end,
         };
@@ -472,10 +480,11 @@ impl<S: Strategy, R: Recorder> Engine<S, R> {
         let held =
             self.state.position.position().map(|position| (position.direction, position.candles_held(row)));
         let wish = self.intents.entry.take();
-        let levels = std::mem::take(&mut self.intents.levels);
+        let levels = &self.intents.levels;
         if wish.is_none() && !levels.is_empty() {
-            self.state.position.move_levels(&levels);
+            self.state.position.move_levels(levels);
         }
+        let levels = *levels;
         let exit_note = self.intents.exit.take();
         let size = self.intents.size.unwrap_or(self.settings.size);
         let mut reverse_note = None;
@@ -488,7 +497,7 @@ impl<S: Strategy, R: Recorder> Engine<S, R> {
                 self.recorder.on_refusal(row, direction, Refusal::ShortNotAllowed);
             } else {
                 let reason = if held.is_some() { EntryReason::Reverse } else { EntryReason::Signal };
-                let request = EntryRequest { direction, size, levels, reason, note: wish.note };
+                let request = Box::new(EntryRequest { direction, size, levels, reason, note: wish.note });
                 match self.state.risk.check(request, self.state.standing) {
                     Ok(approved) => {
                         reverse_note = held.map(|_| approved.get().note.clone());
@@ -547,6 +556,8 @@ pub fn run<S: Strategy, V: Venue, R: Recorder>(
     let candles = data.candles().clone();
     let close = candles.close.as_slice();
     let mut engine = Engine::new(settings.clone(), data.clone(), rows.start, strategy, recorder);
+    // Whoever is told of each close may look at the position then.
+    let heeds_peak = !engine.recorder.skims() || engine.strategy.heeds_peak();
     let mut pending = engine.has_pending();
     // Closes before it are foreseen: the strategy has passed over them.
     let mut foreseen = rows.start;
@@ -560,12 +571,12 @@ pub fn run<S: Strategy, V: Venue, R: Recorder>(
             pending = engine.has_pending();
         }
         if row < foreseen && engine.recorder.skims() {
-            row = engine.skim(venue, row..foreseen);
+            row = engine.skim(venue, row..foreseen, heeds_peak);
             if row == foreseen {
                 continue;
             }
         }
-        if let Some((direction, protection)) = engine.protection_mut()
+        if let Some((direction, protection)) = engine.walked(heeds_peak)
             && let Some((hit, ambiguous)) = venue.walk(row, direction, protection)
         {
             let due = engine.on_hit(hit, ambiguous);

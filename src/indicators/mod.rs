@@ -148,6 +148,13 @@ pub trait Indicator: Send {
             }
         }
     }
+
+    /// The same where a look at the inputs tells that they are as plain as prices mostly are: numbers, and of one size. Then
+    /// all slots are written; else `false`, and nothing happened.
+    #[inline(always)]
+    fn update_plain(&mut self, _inputs: &[Self::Input], _values: &mut [f64]) -> bool {
+        false
+    }
 }
 
 /// The values an indicator gives for one candle, in the order of [`Definition::fields`].
@@ -215,6 +222,9 @@ impl<I: Indicator<Input = f64>> Seat<I> {
     fn run_source(&mut self, inputs: &[f64], out: &mut [f64]) {
         let Some(mut indicator) = self.0.take() else { return };
         for (inputs, values) in inputs.chunks(PIECE).zip(out.chunks_mut(PIECE)) {
+            if indicator.update_plain(inputs, values) {
+                continue;
+            }
             values.fill(f64::NAN);
             if !inputs.iter().fold(false, |any, value| any | value.is_nan()) {
                 indicator.update_all(inputs, values);

@@ -33,4 +33,9 @@ impl Indicator for Sma {
     fn update_all(&mut self, inputs: &[f64], values: &mut [f64]) {
         self.sum.update_mean_all(inputs, values);
     }
+
+    #[inline(always)]
+    fn update_plain(&mut self, inputs: &[f64], values: &mut [f64]) -> bool {
+        self.sum.update_mean_plain(inputs, values)
+    }
 }

@@ -31,18 +31,37 @@ impl Window {
         old
     }
 
-    /// Stores values one after the other, and writes what `of` makes of each and of the one it displaces.
+    /// Stores values one after the other, has `see` make something of each and of the one it displaces, and writes what
+    /// `of` makes of that.
     #[inline(always)]
-    fn push_all(&mut self, values: &[f64], out: &mut [f64], mut of: impl FnMut(f64, f64) -> f64) {
+    fn push_all(
+        &mut self,
+        values: &[f64],
+        out: &mut [f64],
+        mut see: impl FnMut(f64, f64) -> f64,
+        of: impl Fn(f64) -> f64,
+    ) {
+        // So many at a time that what `of` does can be done to two at once, which is a division for many.
+        const LANES: usize = 4;
         // The first displace what is here, the others what came with them.
         let n = self.slots.len();
         let (first, later) = values.split_at(n.min(values.len()));
         let (first_out, later_out) = out.split_at_mut(first.len());
         for (&value, out) in first.iter().zip(first_out) {
-            *out = of(value, self.push(value));
+            *out = of(see(value, self.push(value)));
         }
-        for ((&value, &old), out) in later.iter().zip(values).zip(later_out) {
-            *out = of(value, old);
+        let (old, old_rest) = values[..later.len()].as_chunks::<LANES>();
+        let (new, new_rest) = later.as_chunks::<LANES>();
+        let (later_out, out_rest) = later_out.as_chunks_mut::<LANES>();
+        for ((new, old), out) in new.iter().zip(old).zip(later_out) {
+            let mut seen = [0.0; LANES];
+            for ((seen, &new), &old) in seen.iter_mut().zip(new).zip(old) {
+                *seen = see(new, old);
+            }
+            *out = seen.map(&of);
+        }
+        for ((&value, &old), out) in new_rest.iter().zip(old_rest).zip(out_rest) {
+            *out = of(see(value, old));
         }
         if !later.is_empty() {
             self.slots.copy_from_slice(&values[later.len()..]);
@@ -157,6 +176,29 @@ impl RollingSum {
         self.update_quickly(values, out, Self::update_mean, |sum| sum / n);
     }
 
+    /// [`update_all`](RollingSum::update_all) where `values` are all from one power of 2 to the next, as prices mostly are, and
+    /// so is the window; else nothing happens, and `false`.
+    #[inline(always)]
+    pub fn update_plain(&mut self, values: &[f64], out: &mut [f64]) -> bool {
+        self.update_if_plain(values, out, |sum| sum)
+    }
+
+    /// [`update_mean_all`](RollingSum::update_mean_all) in the same case.
+    #[inline(always)]
+    pub fn update_mean_plain(&mut self, values: &[f64], out: &mut [f64]) -> bool {
+        let n = self.n;
+        self.update_if_plain(values, out, |sum| sum / n)
+    }
+
+    #[inline(always)]
+    fn update_if_plain(&mut self, values: &[f64], out: &mut [f64], of: impl Fn(f64) -> f64) -> bool {
+        let plain = self.window.is_full() && self.are_of_one_power(values) && !self.flat.may_come(values);
+        if plain {
+            self.update_by(Total::replace_near, values, out, of);
+        }
+        plain
+    }
+
     /// `update` with each of the values; `of` makes of a sum over values that are not all equal what `update` makes of it.
     #[inline(always)]
     fn update_quickly(
@@ -189,12 +231,23 @@ impl RollingSum {
     ) {
         // In a local variable, so that it stays in registers.
         let mut total = self.total;
-        self.window.push_all(values, out, |value, old| {
+        let sum = |value, old| {
             replace(&mut total, value, old);
-            of(total.value())
-        });
+            total.value()
+        };
+        self.window.push_all(values, out, sum, of);
         self.flat.update_all(values);
         self.total = total;
+    }
+
+    /// Whether all of the values and of the window, which is full, are from one power of 2 to the next: as
+    /// [`are_near`](RollingSum::are_near), and faster to know.
+    fn are_of_one_power(&self, values: &[f64]) -> bool {
+        let slots = self.window.values();
+        if slots.len() < 2 || slots.len() > values.len() {
+            return false;
+        }
+        binade(values).is_some_and(|power| binade(slots) == Some(power) && self.total.is_within(power))
     }
 
     /// Whether each of the values and all of the window, which is full, are within a factor of 2 of each other, as prices
@@ -204,11 +257,6 @@ impl RollingSum {
         if slots.len() < 2 || slots.len() > values.len() {
             return false;
         }
-        if let Some(power) = binade(values)
-            && binade(slots) == Some(power)
-        {
-            return self.total.is_within(power);
-        }
         let (least, most) = range(values);
         let (least_before, most_before) = range(slots);
         let (least, most) = (least.min(least_before), most.max(most_before));
@@ -217,7 +265,7 @@ impl RollingSum {
 }
 
 /// The power of 2 from which to the next one all values are, if there is one: known from their bits, faster than
-/// [`range`].
+/// [`range`]. None of them is no number then.
 fn binade(values: &[f64]) -> Option<f64> {
     const DIGITS: u32 = f64::MANTISSA_DIGITS - 1;
     let (mut all, mut any) = (u64::MAX, 0);

@@ -2,7 +2,7 @@
 
 use super::JobError;
 use crate::backtest::Backtest;
-use crate::engine::{ColumnCache, DataHandler, Intents, Moment, Settings, Strategy, StrategyFault};
+use crate::engine::{Asked, ColumnCache, DataHandler, Intents, Moment, Settings, Strategy, StrategyFault};
 use crate::model::{Candles, Fill, Trade, iso};
 use crate::report::number::grouped;
 use crate::script::{Parameters, Script};
@@ -31,8 +31,10 @@ impl Strategy for Watched<'_> {
         self.script.on_candle(data, moment, intents)?;
         if intents.touched {
             // What it asked for; what it logged or plotted is no decision, and may well depend on the past.
-            let asked = Intents { logs: Vec::new(), plots: Vec::new(), ..intents.clone() };
-            if asked != (Intents { touched: true, ..Intents::default() }) {
+            let mut asked = intents.clone();
+            asked.logs.clear();
+            asked.plots.clear();
+            if *asked != Asked::default() {
                 self.decisions.push((moment.index, asked));
             }
         }

@@ -530,6 +530,13 @@ impl Script {
         self.imports.borrow().texts.iter().map(|(path, text)| (path.clone(), text.clone())).collect()
     }
 
+    /// Whether it names what the best price since an entry is needed for, or may have it named elsewhere: in a module, or
+    /// by a function's name that is put together.
+    pub(super) fn mentions_peak(&self) -> bool {
+        const NAMES: [&str; 5] = ["trail_pct", "break_even_after", "peak_profit_pct", "import", "Fn"];
+        NAMES.iter().any(|name| self.source.contains(name))
+    }
+
     /// What scripts can use, as registered.
     pub fn items(&self) -> &[Item] {
         &self.items

@@ -181,6 +181,10 @@ impl Strategy for Script {
         }
     }
 
+    fn heeds_peak(&self) -> bool {
+        self.mentions_peak()
+    }
+
     fn has_fill_handlers(&self) -> bool {
         self.interpreter.has(Handler::OnFill) || self.interpreter.has(Handler::OnExit)
     }

@@ -259,7 +259,7 @@ impl Native {
         }
         let mut asked = state.intents.borrow_mut();
         if asked.touched {
-            *intents = std::mem::take(&mut *asked);
+            std::mem::swap(&mut *asked, intents);
         }
         true
     }
