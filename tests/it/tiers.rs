@@ -319,6 +319,62 @@ fn a_column_that_every_candle_reads_passes_without_being_kept() {
     }
 }
 
+/// What follows the best price follows it from the entry on, however late and under whatever name a script asks for it:
+/// candles that nobody asks about are passed over otherwise.
+#[test]
+fn the_best_price_counts_from_the_entry_on() {
+    use mista::backtest::Backtest;
+    use mista::engine::{ColumnCache, Settings};
+    use mista::model::{Candle, ExitReason};
+    use mista::script::Tier;
+    // Up by a tenth, back to where it is asked for, and down.
+    let close = |row: usize| -> f64 {
+        match row {
+            0..20 => 100.0,
+            20..40 => 110.0,
+            40 => 102.5,
+            41..60 => 103.0,
+            _ => 90.0,
+        }
+    };
+    let candle = |row: usize| {
+        let (open, close) = (close(row.saturating_sub(1)), close(row));
+        let open_time = row as i64 * 60_000;
+        let (high, low) = (open.max(close), open.min(close));
+        Candle { open_time, close_time: open_time + 59_999, open, high, low, close, volume: 1.0 }
+    };
+    let candles = std::sync::Arc::new((0..80).map(candle).collect::<mista::model::Candles>());
+    let settings = Settings { symbol: "TESTUSDT".into(), ..Settings::default() };
+    let asks = [
+        "ctx.break_even_after(0.05);",
+        "Fn(\"break_even\" + \"_after\").call(ctx, 0.05);",
+        "if ctx.peak_profit_pct > 0.05 { ctx.stop_at(100.0); }",
+    ];
+    let mut tiers = vec![Tier::Interpreter];
+    #[cfg(feature = "native")]
+    tiers.push(Tier::Auto);
+    for (asks, tier) in asks.into_iter().flat_map(|asks| tiers.iter().map(move |tier| (asks, *tier))) {
+        let text = format!(
+            "fn on_candle(ctx, p) {{\n\
+                if ctx.is_flat && ctx.close == 100.0 {{ ctx.enter_long(); }}\n\
+                if ctx.close == 102.5 {{ {asks} }}\n\
+            }}\n"
+        );
+        let mut script = Script::compile("peak.rhai", &text, Path::new(".")).unwrap();
+        script.set_tier(tier).unwrap();
+        script.prepare(&script.parameters()).unwrap();
+        let data = script.data(&settings.rules, &ColumnCache::for_one_run(candles.clone()));
+        let backtest = Backtest { settings: &settings, data: &data, rows: 0..candles.len(), detail: None };
+        let outcome = backtest.run(&mut script).unwrap();
+        let exits: Vec<_> = outcome
+            .trades
+            .iter()
+            .map(|trade| (trade.exit_reason, trade.exit_price, trade.exit_time))
+            .collect();
+        assert_eq!(exits, [(ExitReason::StopLoss, 100.0, 60 * 60_000)], "{asks} in {tier:?}");
+    }
+}
+
 /// A walk without an end.
 fn walk(rows: usize) -> mista::model::Candles {
     let mut random = fastrand::Rng::with_seed(5);
