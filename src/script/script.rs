@@ -608,11 +608,19 @@ fn declared_parameter(name: &str, value: &Dynamic, base: Option<&Parameter>) -> 
     }
 }
 
+/// The script that a name stands for which is no path of one: `breakout` for `strategies/breakout.rhai`.
+fn meant(path: &Path) -> Option<PathBuf> {
+    let script = path.with_extension("rhai");
+    let among_strategies = Path::new("strategies").join(script.file_name()?);
+    [script, among_strategies].into_iter().find(|meant| meant.is_file())
+}
+
 fn read_error(path: &Path, error: &std::io::Error) -> String {
     match error.kind() {
-        std::io::ErrorKind::NotFound => {
-            "there is no such file; `mista new NAME` writes a new script".to_owned()
-        }
+        std::io::ErrorKind::NotFound => match meant(path) {
+            Some(meant) => format!("there is no such file; did you mean {}?", meant.display()),
+            None => "there is no such file; `mista new NAME` writes a new script".to_owned(),
+        },
         std::io::ErrorKind::InvalidData => "it is not a text in UTF-8: is it a script?".to_owned(),
         _ if path.is_dir() => "it is a folder; name a .rhai file in it".to_owned(),
         _ => error.to_string(),

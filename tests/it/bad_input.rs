@@ -233,6 +233,7 @@ fn candles() {
 fn scripts() {
     let cases = [
         case("missing", "nowhere.rhai --data BTCUSDT_1h.csv"),
+        case("a name", "good --data BTCUSDT_1h.csv"),
         case("directory", "folder --data BTCUSDT_1h.csv"),
         script_case("empty", ""),
         script_case("not UTF-8", b"fn on_candle(ctx, p) { /* \xff */ }"),
