@@ -350,9 +350,7 @@ fn the_best_price_counts_from_the_entry_on() {
         "Fn(\"break_even\" + \"_after\").call(ctx, 0.05);",
         "if ctx.peak_profit_pct > 0.05 { ctx.stop_at(100.0); }",
     ];
-    let mut tiers = vec![Tier::Interpreter];
-    #[cfg(feature = "native")]
-    tiers.push(Tier::Auto);
+    let tiers = [Tier::Interpreter, Tier::Auto];
     for (asks, tier) in asks.into_iter().flat_map(|asks| tiers.iter().map(move |tier| (asks, *tier))) {
         let text = format!(
             "fn on_candle(ctx, p) {{\n\
