@@ -7,7 +7,7 @@ use mista::engine::{
     AtrFilter, DataHandler, EngineState, Hours, Intents, Limits, Recorder, Rules, Settings, Strategy,
     StrategyFault,
 };
-use mista::model::Size;
+use mista::model::{Size, Trade};
 use mista::script::{Script, ScriptError, Slot, Tier, TierInUse, Value, Written};
 use std::fmt::{self, Display, Formatter, Write};
 use std::path::Path;
@@ -157,6 +157,13 @@ fn both(
         if let Ok((outcome, _)) = &expected {
             compared.trades = outcome.trades.len() as u64;
         }
+        if let Ok((outcome, trace)) = &found
+            && outcome.trades != trace.told
+        {
+            let sides = [&outcome.trades, &trace.told].map(|trades| format!("{trades:#?}"));
+            let sides = first_difference(&sides[0], &sides[1]);
+            return Err(Failure::Differs(Box::new(Difference { row: None, sides })));
+        }
         // As texts: they show every digit, and take NaN for NaN.
         if format!("{expected:?}") != format!("{found:?}") {
             let [expected, found] = [&expected, &found].map(|ran| format!("{ran:#?}"));
@@ -239,7 +246,8 @@ fn run(script: &mut Script, program: &Program, world: &World) -> Result<Ran, Scr
         let name = |plot: usize| names.get(plot).cloned().unwrap_or_default();
         let plots = trace.plots.iter().map(|(row, plot, value)| (*row, name(*plot), *value)).collect();
         let held = format!("{:?}", trace.held);
-        (outcome, TraceShown { stops: trace.stops, held, logs: trace.logs, plots, states: states.0 })
+        let States { states, trades: told } = states;
+        (outcome, TraceShown { stops: trace.stops, held, logs: trace.logs, plots, states, told })
     }))
 }
 
@@ -266,11 +274,18 @@ fn settings(kind: u64) -> Settings {
 
 /// The engine after each close.
 #[derive(Debug, Default)]
-struct States(Vec<EngineState>);
+struct States {
+    states: Vec<EngineState>,
+    trades: Vec<Trade>,
+}
 
 impl Recorder for States {
     fn on_decided(&mut self, _: usize, state: &EngineState) {
-        self.0.push(state.clone());
+        self.states.push(state.clone());
+    }
+
+    fn on_trade(&mut self, _: usize, trade: Trade) {
+        self.trades.push(trade);
     }
 }
 
@@ -283,6 +298,8 @@ struct TraceShown {
     logs: Vec<(usize, String)>,
     plots: Vec<(usize, String, f64)>,
     states: Vec<EngineState>,
+    /// The trades of the run that was told of each close.
+    told: Vec<Trade>,
 }
 
 fn same_float(a: f64, b: f64) -> bool {

@@ -34,8 +34,8 @@ pub struct EntryWish {
     pub note: Arc<str>,
 }
 
-/// What a script asked for in one call. Empty on most candles, so clearing it must cost nothing then; and as small as a
-/// pointer, as it changes hands at each decision.
+/// What a script asked for in one call. Empty on most candles, so clearing it must cost nothing then; and hardly more than
+/// a pointer, as it changes hands at each decision.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Intents {
     /// Set by whoever writes into the rest.
@@ -58,6 +58,7 @@ pub struct Asked {
 impl Intents {
     #[inline(always)]
     pub fn clear(&mut self) {
+        debug_assert!(self.touched || *self.asked == Asked::default(), "who writes sets `touched`");
         if self.touched {
             self.reset();
         }

@@ -348,10 +348,10 @@ impl<S: Strategy, R: Recorder> Engine<S, R> {
         if let Some(trade) = trade {
             self.strategy.on_exit(&self.data, &moment, trade, &mut self.intents)?;
         }
-        if !self.intents.levels.is_empty() {
-            self.state.position.move_levels(&self.intents.levels);
-        }
         if self.intents.touched {
+            if !self.intents.levels.is_empty() {
+                self.state.position.move_levels(&self.intents.levels);
+            }
             let Asked { logs, plots, .. } = &mut *self.intents;
             self.recorder.on_notes(row, logs, plots);
         }
@@ -448,8 +448,8 @@ impl<S: Strategy, R: Recorder> Engine<S, R> {
         self.recorder.on_decided(row, &self.state);
     }
 
-    /// The protection of the open position where its levels matter, or the best price does, which is known of all the others
-    /// too.
+    /// The protection of the open position, if prices have to be shown to it: a level is set, or somebody may ask for the best
+    /// price.
     #[inline(always)]
     fn walked(&mut self, heeds_peak: bool) -> Option<(Direction, &mut Protection)> {
         self.state.position.protection_mut().filter(|(_, protection)| heeds_peak || protection.is_active())

@@ -9,9 +9,9 @@
 //! Four internal modules carry the arithmetic that many share: `total` (a sum that does not drift), `window` (the last
 //! n values and sums over them), `moments` (mean, variance, correlation), `extreme` (highest and lowest).
 //!
-//! Two have a form of their own for many rows at once ([`Indicator::update_all`]), as every strategy uses them: sums
-//! leave out steps whose result they know, and extremes, which are exact, are found in another order. A test compares the
-//! bits. Other batch forms are absent on purpose: they would be a second implementation to differ from.
+//! Two have a form of their own for many rows at once ([`Indicator::update_all`], [`Indicator::update_plain`]), as every
+//! strategy uses them: sums leave out steps whose result they know, and extremes, which are exact, are found in another
+//! order. A test compares the bits. Other batch forms are absent on purpose: they would be a second implementation to differ from.
 
 mod ad;
 mod adosc;

@@ -41,6 +41,7 @@ impl Window {
         mut see: impl FnMut(f64, f64) -> f64,
         of: impl Fn(f64) -> f64,
     ) {
+        debug_assert_eq!(values.len(), out.len());
         // So many at a time that what `of` does can be done to two at once, which is a division for many.
         const LANES: usize = 4;
         // The first displace what is here, the others what came with them.

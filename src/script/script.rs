@@ -531,10 +531,30 @@ impl Script {
     }
 
     /// Whether it names what the best price since an entry is needed for, or may have it named elsewhere: in a module, or
-    /// by a function's name that is put together.
+    /// by the name of a function that is put together, which `Fn` takes and what calls a function for each of a list.
     pub(super) fn mentions_peak(&self) -> bool {
         const NAMES: [&str; 5] = ["trail_pct", "break_even_after", "peak_profit_pct", "import", "Fn"];
-        NAMES.iter().any(|name| self.source.contains(name))
+        const BY_NAME: [&str; 11] = [
+            "all",
+            "dedup",
+            "drain",
+            "filter",
+            "index_of",
+            "map",
+            "reduce",
+            "reduce_rev",
+            "retain",
+            "some",
+            "sort",
+        ];
+        let called = |name: &str| {
+            self.source.match_indices(name).any(|(at, _)| {
+                let (before, after) = (&self.source[..at], &self.source[at + name.len()..]);
+                let is_word = !before.ends_with(|c: char| c.is_alphanumeric() || c == '_');
+                is_word && after.trim_start().starts_with(['(', '/'])
+            })
+        };
+        NAMES.iter().any(|name| self.source.contains(name)) || BY_NAME.into_iter().any(called)
     }
 
     /// What scripts can use, as registered.
@@ -610,9 +630,12 @@ fn declared_parameter(name: &str, value: &Dynamic, base: Option<&Parameter>) -> 
 
 /// The script that a name stands for which is no path of one: `breakout` for `strategies/breakout.rhai`.
 fn meant(path: &Path) -> Option<PathBuf> {
-    let script = path.with_extension("rhai");
-    let among_strategies = Path::new("strategies").join(script.file_name()?);
-    [script, among_strategies].into_iter().find(|meant| meant.is_file())
+    if path.extension().is_some_and(|extension| extension == "rhai") {
+        return None;
+    }
+    let mut name = path.file_name()?.to_owned();
+    name.push(".rhai");
+    [path.with_file_name(&name), Path::new("strategies").join(name)].into_iter().find(|meant| meant.is_file())
 }
 
 fn read_error(path: &Path, error: &std::io::Error) -> String {

@@ -111,7 +111,9 @@ impl Case {
         fs::write(root.join("BTCUSDT_1h.csv"), file(&rows())).unwrap();
         fs::create_dir(root.join("folder")).unwrap();
         for (name, bytes) in &self.files {
-            fs::write(root.join(name), bytes).unwrap();
+            let path = root.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
         }
         let before = listing(root);
         let wanted = [("--trades", "trades.csv"), ("--equity", "equity.csv"), ("--report", "report.html")];
@@ -234,6 +236,7 @@ fn scripts() {
     let cases = [
         case("missing", "nowhere.rhai --data BTCUSDT_1h.csv"),
         case("a name", "good --data BTCUSDT_1h.csv"),
+        case("a strategy's name", "ours --data BTCUSDT_1h.csv").with("strategies/ours.rhai", "// empty\n"),
         case("directory", "folder --data BTCUSDT_1h.csv"),
         script_case("empty", ""),
         script_case("not UTF-8", b"fn on_candle(ctx, p) { /* \xff */ }"),

@@ -345,31 +345,39 @@ fn the_best_price_counts_from_the_entry_on() {
     };
     let candles = std::sync::Arc::new((0..80).map(candle).collect::<mista::model::Candles>());
     let settings = Settings { symbol: "TESTUSDT".into(), ..Settings::default() };
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("late.rhai"), "fn arm(ctx) { ctx.break_even_after(0.05); }\n").unwrap();
+    let at_entry = (ExitReason::StopLoss, 100.0, 60 * 60_000);
     let asks = [
-        "ctx.break_even_after(0.05);",
-        "Fn(\"break_even\" + \"_after\").call(ctx, 0.05);",
-        "if ctx.peak_profit_pct > 0.05 { ctx.stop_at(100.0); }",
+        ("ctx.break_even_after(0.05);", at_entry),
+        ("Fn(\"break_even\" + \"_after\").call(ctx, 0.05);", at_entry),
+        ("[0.05].reduce(\"break_even\" + \"_after\", ctx);", at_entry),
+        ("import \"late\" as late; late::arm(ctx);", at_entry),
+        ("if ctx.peak_profit_pct > 0.05 { ctx.stop_at(100.0); }", at_entry),
+        ("ctx.trail_pct(0.05);", (ExitReason::TrailingStop, 102.5, 41 * 60_000)),
     ];
-    let tiers = [Tier::Interpreter, Tier::Auto];
-    for (asks, tier) in asks.into_iter().flat_map(|asks| tiers.iter().map(move |tier| (asks, *tier))) {
-        let text = format!(
-            "fn on_candle(ctx, p) {{\n\
-                if ctx.is_flat && ctx.close == 100.0 {{ ctx.enter_long(); }}\n\
-                if ctx.close == 102.5 {{ {asks} }}\n\
-            }}\n"
-        );
-        let mut script = Script::compile("peak.rhai", &text, Path::new(".")).unwrap();
-        script.set_tier(tier).unwrap();
-        script.prepare(&script.parameters()).unwrap();
-        let data = script.data(&settings.rules, &ColumnCache::for_one_run(candles.clone()));
-        let backtest = Backtest { settings: &settings, data: &data, rows: 0..candles.len(), detail: None };
-        let outcome = backtest.run(&mut script).unwrap();
-        let exits: Vec<_> = outcome
-            .trades
-            .iter()
-            .map(|trade| (trade.exit_reason, trade.exit_price, trade.exit_time))
-            .collect();
-        assert_eq!(exits, [(ExitReason::StopLoss, 100.0, 60 * 60_000)], "{asks} in {tier:?}");
+    for (asks, exit) in asks {
+        for tier in [Tier::Interpreter, Tier::Auto] {
+            let text = format!(
+                "fn on_candle(ctx, p) {{\n\
+                    if ctx.is_flat && ctx.close == 100.0 {{ ctx.enter_long(); }}\n\
+                    if ctx.close == 102.5 {{ {asks} }}\n\
+                }}\n"
+            );
+            let mut script = Script::compile("peak.rhai", &text, folder.path()).unwrap();
+            script.set_tier(tier).unwrap();
+            script.prepare(&script.parameters()).unwrap();
+            let data = script.data(&settings.rules, &ColumnCache::for_one_run(candles.clone()));
+            let backtest =
+                Backtest { settings: &settings, data: &data, rows: 0..candles.len(), detail: None };
+            let outcome = backtest.run(&mut script).unwrap();
+            let exits: Vec<_> = outcome
+                .trades
+                .iter()
+                .map(|trade| (trade.exit_reason, trade.exit_price, trade.exit_time))
+                .collect();
+            assert_eq!(exits, [exit], "{asks} in {tier:?}");
+        }
     }
 }
 
