@@ -43,6 +43,7 @@ pub struct Script {
     /// What `params` and `init` declare, by their texts: order and positions.
     declarations: lint::Declared,
     warnings: Vec<Diagnostic>,
+    pub(super) mentions_peak: bool,
     tier: Tier,
     /// Made when it is first wanted.
     #[cfg(feature = "native")]
@@ -123,6 +124,7 @@ impl Script {
             specs: Vec::new(),
             declarations: reading.declared().clone(),
             warnings: Vec::new(),
+            mentions_peak: mentions_peak(source),
             tier: Tier::Auto,
             #[cfg(feature = "native")]
             native: None,
@@ -530,33 +532,6 @@ impl Script {
         self.imports.borrow().texts.iter().map(|(path, text)| (path.clone(), text.clone())).collect()
     }
 
-    /// Whether it names what the best price since an entry is needed for, or may have it named elsewhere: in a module, or
-    /// by the name of a function that is put together, which `Fn` takes and what calls a function for each of a list.
-    pub(super) fn mentions_peak(&self) -> bool {
-        const NAMES: [&str; 5] = ["trail_pct", "break_even_after", "peak_profit_pct", "import", "Fn"];
-        const BY_NAME: [&str; 11] = [
-            "all",
-            "dedup",
-            "drain",
-            "filter",
-            "index_of",
-            "map",
-            "reduce",
-            "reduce_rev",
-            "retain",
-            "some",
-            "sort",
-        ];
-        let called = |name: &str| {
-            self.source.match_indices(name).any(|(at, _)| {
-                let (before, after) = (&self.source[..at], &self.source[at + name.len()..]);
-                let is_word = !before.ends_with(|c: char| c.is_alphanumeric() || c == '_');
-                is_word && after.trim_start().starts_with(['(', '/'])
-            })
-        };
-        NAMES.iter().any(|name| self.source.contains(name)) || BY_NAME.into_iter().any(called)
-    }
-
     /// What scripts can use, as registered.
     pub fn items(&self) -> &[Item] {
         &self.items
@@ -626,6 +601,33 @@ fn declared_parameter(name: &str, value: &Dynamic, base: Option<&Parameter>) -> 
         Some(value) => Ok(Parameter { default: value.clone(), value, ..base.clone() }),
         None => Err(format!("`{name}` takes {}", base.kind)),
     }
+}
+
+/// Whether a script names what the best price since an entry is needed for, or may have it named elsewhere: in a module, or
+/// by the name of a function that is put together, which `Fn` takes and what calls a function for each of a list.
+fn mentions_peak(source: &str) -> bool {
+    const NAMES: [&str; 5] = ["trail_pct", "break_even_after", "peak_profit_pct", "import", "Fn"];
+    const BY_NAME: [&str; 11] = [
+        "all",
+        "dedup",
+        "drain",
+        "filter",
+        "index_of",
+        "map",
+        "reduce",
+        "reduce_rev",
+        "retain",
+        "some",
+        "sort",
+    ];
+    let called = |name: &str| {
+        source.match_indices(name).any(|(at, _)| {
+            let (before, after) = (&source[..at], &source[at + name.len()..]);
+            let is_word = !before.ends_with(|c: char| c.is_alphanumeric() || c == '_');
+            is_word && after.trim_start().starts_with(['(', '/'])
+        })
+    };
+    NAMES.iter().any(|name| source.contains(name)) || BY_NAME.into_iter().any(called)
 }
 
 /// The script that a name stands for which is no path of one: `breakout` for `strategies/breakout.rhai`.

@@ -182,7 +182,7 @@ impl Strategy for Script {
     }
 
     fn heeds_peak(&self) -> bool {
-        self.mentions_peak()
+        self.mentions_peak
     }
 
     fn has_fill_handlers(&self) -> bool {
