@@ -16,14 +16,18 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
-/// For one question; five follow on each other at most.
+/// For one question or one connection; six follow on each other at most.
 const ANSWER: Duration = Duration::from_millis(2500);
+
+/// For what makes a connection and then asks. Longer than either may take, so that the one that took too long is
+/// the one that is told of.
+const CONNECTED_ANSWER: Duration = Duration::from_millis(5000);
 
 /// No second attempt: that it was needed is what is looked for.
 const NEVER: Duration = Duration::from_secs(3600);
 
 /// For all of it, whatever happens.
-const ALL: Duration = Duration::from_secs(14);
+const ALL: Duration = Duration::from_secs(16);
 
 /// What is asked.
 #[derive(Debug, Clone)]
@@ -105,7 +109,7 @@ async fn streams(plan: &Plan) -> Check {
             }
         }
     };
-    match timeout(ANSWER * 2, first).await {
+    match timeout(CONNECTED_ANSWER, first).await {
         Ok(Ok(())) => judge::reached("streams", url, &format!("subscribed to {name}"), since(start)),
         Ok(Err(reason)) => judge::no_connection("streams", url, &reason),
         Err(_) => judge::no_connection("streams", url, "no answer"),
@@ -139,7 +143,8 @@ async fn ws_api(plan: &Plan, account: Option<Arc<Credentials>>, limits: Limits) 
             }
         }
     };
-    match timeout(ANSWER, ready).await.unwrap_or_else(|_| Err(NotReady::Lost("no answer".to_owned()))) {
+    let ready = timeout(CONNECTED_ANSWER, ready).await;
+    match ready.unwrap_or_else(|_| Err(NotReady::Lost("no answer".to_owned()))) {
         Ok(()) => {}
         Err(NotReady::Refused(refusal)) => return judge::not_subscribed(url, plan.venue, &refusal),
         Err(NotReady::Lost(reason)) => return judge::no_connection("ws-api", url, &reason),
