@@ -3,7 +3,7 @@
 use super::raw::{is_blank, read};
 use super::settings::{ConfigError, collect, lay, place_of, single};
 use crate::script::suggest::nearest;
-use crate::script::{ParameterError, Parameters, Script, Value as ParameterValue, Written};
+use crate::script::{ParameterError, Parameters, Script, Value as ParameterValue, Written, similar_script};
 use serde::{Deserialize, Serialize};
 use serde_yaml::{Mapping, Value};
 use std::collections::BTreeMap;
@@ -230,22 +230,9 @@ fn load(path: &Path, in_force: &Path) -> Result<Script, String> {
     if path.is_dir() {
         return Err(format!("`strategy`: {shown} is a folder: name a script in it"));
     }
-    let similar = similar_script(path, in_force).map(|similar| format!(": did you mean {similar}?"));
+    let similar = similar_script(path, in_force.parent().unwrap_or(Path::new("")));
+    let similar = similar.map(|similar| format!(": did you mean {}?", similar.display()));
     Err(format!("`strategy`: there is no script {shown}{}", similar.unwrap_or_default()))
-}
-
-/// A script beside the one that was named or beside the one in force, with a name like it.
-fn similar_script(path: &Path, in_force: &Path) -> Option<String> {
-    let wanted = path.file_stem()?.to_str()?;
-    [path.parent(), in_force.parent()].into_iter().flatten().find_map(|folder| {
-        let there = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        let files = std::fs::read_dir(there).ok()?.flatten().map(|entry| PathBuf::from(entry.file_name()));
-        let stem = |file: PathBuf| file.to_str()?.strip_suffix(".rhai").map(str::to_owned);
-        let names: Vec<String> = files.filter_map(stem).collect();
-        let exact = names.iter().find(|name| *name == wanted).map(String::as_str);
-        let name = exact.or_else(|| nearest(wanted, names.iter().map(String::as_str)))?;
-        Some(folder.join(name).with_extension("rhai").display().to_string())
-    })
 }
 
 fn number(value: &ParameterValue) -> Option<f64> {

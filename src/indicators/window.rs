@@ -241,23 +241,22 @@ impl RollingSum {
         self.total = total;
     }
 
+    /// The values of the window, if there are few enough of them beside `values` for a look to be worth it.
+    fn looked_at(&self, values: &[f64]) -> Option<&[f64]> {
+        Some(self.window.values()).filter(|slots| (2..=values.len()).contains(&slots.len()))
+    }
+
     /// Whether all of the values and of the window, which is full, are from one power of 2 to the next: as
     /// [`are_near`](RollingSum::are_near), and faster to know.
     fn are_of_one_power(&self, values: &[f64]) -> bool {
-        let slots = self.window.values();
-        if slots.len() < 2 || slots.len() > values.len() {
-            return false;
-        }
+        let Some(slots) = self.looked_at(values) else { return false };
         binade(values).is_some_and(|power| binade(slots) == Some(power) && self.total.is_within(power))
     }
 
     /// Whether each of the values and all of the window, which is full, are within a factor of 2 of each other, as prices
     /// are. Then their differences are exact (Sterbenz) and none is larger than the sum of two of them.
     fn are_near(&self, values: &[f64]) -> bool {
-        let slots = self.window.values();
-        if slots.len() < 2 || slots.len() > values.len() {
-            return false;
-        }
+        let Some(slots) = self.looked_at(values) else { return false };
         let (least, most) = range(values);
         let (least_before, most_before) = range(slots);
         let (least, most) = (least.min(least_before), most.max(most_before));

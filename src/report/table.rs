@@ -23,6 +23,8 @@ pub struct Summary<'a> {
     pub candles: usize,
     /// Which tier executed the script.
     pub tier: &'a str,
+    /// What it did not execute as it might have.
+    pub tier_note: Option<String>,
     pub metrics: &'a Metrics,
     pub warnings: &'a [String],
     /// What was written, and where: (`report`, path).
@@ -100,10 +102,6 @@ pub fn table(summary: &Summary, colour: Colour) -> String {
 fn header(out: &mut String, summary: &Summary, colour: Colour) {
     let tail = format!(" · {} {}", summary.symbol, summary.interval);
     let name = clipped(summary.strategy, WIDTH.saturating_sub(width(&tail)));
-    let (tier, left) = match summary.tier.split_once(" (") {
-        Some((tier, left)) => (tier, left.trim_end_matches(')')),
-        None => (summary.tier, ""),
-    };
     line(out, &format!("{}{tail}", colour.paint(BOLD, &name)));
     line(
         out,
@@ -113,15 +111,13 @@ fn header(out: &mut String, summary: &Summary, colour: Colour) {
                 summary.from,
                 summary.to,
                 grouped(summary.candles as f64, 0),
-                tier
+                summary.tier
             ),
             WIDTH,
         ),
     );
-    match (tier, left) {
-        (_, "") => {}
-        ("native", but_for) => line(out, &clipped(&format!("machine code {but_for}"), WIDTH)),
-        (_, why) => line(out, &clipped(&format!("not compiled: {why}"), WIDTH)),
+    if let Some(note) = &summary.tier_note {
+        line(out, &clipped(note, WIDTH));
     }
     line(out, &colour.paint(DIM, &"─".repeat(WIDTH)));
 }
@@ -341,6 +337,7 @@ mod tests {
             to: "2023-12-31".into(),
             candles: 55_789,
             tier: "interpreter",
+            tier_note: None,
             metrics,
             warnings,
             files,
@@ -411,6 +408,7 @@ mod tests {
         let mut summary = summary(&metrics, &[], &[]);
         summary.strategy = &name;
         summary.tier = &name;
+        summary.tier_note = Some(name.clone());
         let text = table(&summary, Colour::Plain);
         assert!(text.lines().all(|line| width(line) <= WIDTH) && !text.contains('\x1b'));
     }

@@ -64,11 +64,14 @@ fn gaps(open_times: &[i64], interval: i64) -> Option<String> {
     let (most, before) = longest;
     (count > 0).then(|| {
         let noun = if count == 1 { "gap" } else { "gaps" };
+        let mostly = missing > i64::try_from(open_times.len()).unwrap_or(i64::MAX);
         format!(
-            "{count} {noun} in the candles, {} missing; the longest, {}, after {}.",
+            "{} {noun} in the candles, {} missing; the longest, {}, after {}.{}",
+            grouped(count as f64, 0),
             grouped(missing as f64, 0),
             grouped(most as f64, 0),
             iso(before),
+            if mostly { " More are missing than there are: is the interval right?" } else { "" },
         )
     })
 }
@@ -84,7 +87,8 @@ mod tests {
         let found = gaps(&[0, 20, 30, 60_000], 10).unwrap();
         assert_eq!(
             found,
-            "2 gaps in the candles, 5,997 missing; the longest, 5,996, after 1970-01-01T00:00:00.030Z."
+            "2 gaps in the candles, 5,997 missing; the longest, 5,996, after 1970-01-01T00:00:00.030Z. \
+             More are missing than there are: is the interval right?"
         );
     }
 }

@@ -39,6 +39,7 @@ pub use host::{CALL_DEPTH_MAX, COLLECTION_MAX, OPERATIONS_MAX, STACK, TEXT_MAX};
 pub use parameters::{
     Kind, Origin, Parameter, ParameterError, Parameters, Value, Written, base_parameters, parse_hours,
 };
+pub(crate) use script::similar_script;
 pub use script::{DeclaredAs, Script};
 pub use state::Slot;
 pub use texts::{SlotsError, Texts};

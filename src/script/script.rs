@@ -10,6 +10,7 @@ use super::lint::{self, Declaration, Vocabulary};
 use super::native::{self, Native};
 use super::parameters::{Kind, Origin, Parameter, Parameters, Value, Written, base_parameters};
 use super::state::{Entry, Phase, Slot, State};
+use super::suggest::nearest;
 use super::texts::{SlotsError, Texts};
 use super::tier::{Outside, Tier, TierInUse};
 use crate::engine::{ColumnCache, DataHandler, Rules};
@@ -607,42 +608,33 @@ fn declared_parameter(name: &str, value: &Dynamic, base: Option<&Parameter>) -> 
 /// by the name of a function that is put together, which `Fn` takes and what calls a function for each of a list.
 fn mentions_peak(source: &str) -> bool {
     const NAMES: [&str; 5] = ["trail_pct", "break_even_after", "peak_profit_pct", "import", "Fn"];
-    const BY_NAME: [&str; 11] = [
-        "all",
-        "dedup",
-        "drain",
-        "filter",
-        "index_of",
-        "map",
-        "reduce",
-        "reduce_rev",
-        "retain",
-        "some",
-        "sort",
-    ];
-    let called = |name: &str| {
+    let called = |name: &&str| {
         source.match_indices(name).any(|(at, _)| {
             let (before, after) = (&source[..at], &source[at + name.len()..]);
             let is_word = !before.ends_with(|c: char| c.is_alphanumeric() || c == '_');
             is_word && after.trim_start().starts_with(['(', '/'])
         })
     };
-    NAMES.iter().any(|name| source.contains(name)) || BY_NAME.into_iter().any(called)
+    NAMES.iter().any(|name| source.contains(name)) || lint::packages::CALLING_BY_NAME.iter().any(called)
 }
 
-/// The script that a name stands for which is no path of one: `breakout` for `strategies/breakout.rhai`.
-fn meant(path: &Path) -> Option<PathBuf> {
-    if path.extension().is_some_and(|extension| extension == "rhai") {
-        return None;
-    }
-    let mut name = path.file_name()?.to_owned();
-    name.push(".rhai");
-    [path.with_file_name(&name), Path::new("strategies").join(name)].into_iter().find(|meant| meant.is_file())
+/// The script that was meant by a path at which there is none: of that name, else of one like it, beside it or in `folder`.
+pub(crate) fn similar_script(path: &Path, folder: &Path) -> Option<PathBuf> {
+    let wanted = path.file_stem()?.to_str()?;
+    [path.parent()?, folder].into_iter().find_map(|folder| {
+        let there = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let files = std::fs::read_dir(there).ok()?.flatten().map(|entry| PathBuf::from(entry.file_name()));
+        let stem = |file: PathBuf| Some(file.to_str()?.strip_suffix(".rhai")?.to_owned());
+        let names: Vec<String> = files.filter_map(stem).collect();
+        let exact = names.iter().find(|name| *name == wanted).map(String::as_str);
+        let name = exact.or_else(|| nearest(wanted, names.iter().map(String::as_str)))?;
+        Some(folder.join(format!("{name}.rhai")))
+    })
 }
 
 fn read_error(path: &Path, error: &std::io::Error) -> String {
     match error.kind() {
-        std::io::ErrorKind::NotFound => match meant(path) {
+        std::io::ErrorKind::NotFound => match similar_script(path, Path::new("strategies")) {
             Some(meant) => format!("there is no such file; did you mean {}?", meant.display()),
             None => "there is no such file; `mista new NAME` writes a new script".to_owned(),
         },

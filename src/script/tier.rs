@@ -76,17 +76,33 @@ impl TierInUse {
     }
 }
 
+impl TierInUse {
+    /// What is not machine code though it might be, as a line of its own.
+    pub fn note(&self) -> Option<String> {
+        match self {
+            TierInUse::Native { .. } => Some(format!("machine code {}", self.exception()?)),
+            TierInUse::Interpreter { .. } => Some(format!("not compiled: {}", self.exception()?)),
+        }
+    }
+
+    fn exception(&self) -> Option<String> {
+        match self {
+            TierInUse::Interpreter { outside } => outside.as_ref().map(ToString::to_string),
+            TierInUse::Native { left } => match left.as_slice() {
+                [] => None,
+                [first] => Some(format!("but for {first}")),
+                [first, more @ ..] => Some(format!("but for {first}, and {} more", more.len())),
+            },
+        }
+    }
+}
+
 impl fmt::Display for TierInUse {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(self.name())?;
-        match self {
-            TierInUse::Interpreter { outside: Some(outside) } => write!(out, " ({outside})"),
-            TierInUse::Native { left } => match left.as_slice() {
-                [] => Ok(()),
-                [first] => write!(out, " (but for {first})"),
-                [first, more @ ..] => write!(out, " (but for {first}, and {} more)", more.len()),
-            },
-            TierInUse::Interpreter { outside: None } => Ok(()),
+        match self.exception() {
+            Some(exception) => write!(out, " ({exception})"),
+            None => Ok(()),
         }
     }
 }

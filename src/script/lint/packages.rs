@@ -30,6 +30,12 @@ pub const ARRAYS: &[&str] = &[
     "sort_desc", "splice", "split", "truncate", "zip",
 ];
 
+/// Those of arrays and maps that take the name of a function as a text, besides a function.
+#[rustfmt::skip]
+pub const CALLING_BY_NAME: &[&str] = &[
+    "all", "dedup", "drain", "filter", "index_of", "map", "reduce", "reduce_rev", "retain", "some", "sort",
+];
+
 #[rustfmt::skip]
 pub const MAPS: &[&str] = &[
     "clear", "contains", "drain", "fill_with", "filter", "get", "is_empty", "keys", "len", "map", "mixin", "remove",
@@ -40,3 +46,35 @@ pub const ITERATORS: &[&str] =
     &["bits", "chars", "contains", "end", "is_empty", "is_exclusive", "is_inclusive", "range", "start"];
 
 pub const LANGUAGE: &[&str] = &["is_anonymous", "name", "set_tag", "tag", "take"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::script::host::sandbox;
+    use std::cell::Cell;
+    use std::rc::Rc;
+
+    #[test]
+    fn what_calls_a_function_by_its_name_is_known() {
+        let called = Rc::new(Cell::new(false));
+        let mut engine = sandbox();
+        let heard = called.clone();
+        engine.register_fn("hear", move || heard.set(true));
+        let named: String =
+            ["", "a", "a, b", "a, b, c"].map(|all| format!("fn named({all}) {{ hear(); true }} ")).concat();
+        let calls = |name: &&&str| {
+            called.set(false);
+            for of in ["[2, 1]", "#{ a: 2, b: 1 }"] {
+                for more in ["", ", 1"] {
+                    // What a function has no use for is an error.
+                    _ = engine.run(&format!("{named} let of = {of}; of.{name}(\"named\"{more})"));
+                }
+            }
+            called.get()
+        };
+        let mut found: Vec<&str> = ARRAYS.iter().chain(MAPS).filter(calls).copied().collect();
+        found.sort_unstable();
+        found.dedup();
+        assert_eq!(found, CALLING_BY_NAME);
+    }
+}
