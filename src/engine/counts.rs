@@ -24,6 +24,11 @@ reason!(ExitReason, Refusal, Veto);
 /// Room for the longest list.
 const COUNTS: usize = 12;
 
+const _: () = assert!(
+    ExitReason::ALL.len() <= COUNTS && Refusal::ALL.len() <= COUNTS && Veto::ALL.len() <= COUNTS,
+    "room for each reason"
+);
+
 /// Occurrences by reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Counts<R> {

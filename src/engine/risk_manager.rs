@@ -1,5 +1,6 @@
 //! Filters and risk limits: what stands in the way of an entry, judged at each close.
 
+use super::order_executor::ExitRequest;
 use super::settings::{Limits, Rules};
 use crate::model::{DAY_MS, Trade, Veto, day_of, hour_of};
 use serde::{Deserialize, Serialize};
@@ -7,6 +8,8 @@ use serde::{Deserialize, Serialize};
 /// What stands in the way of an entry at one close: a set of vetoes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing(u8);
+
+const _: () = assert!(Veto::ALL.len() <= u8::BITS as usize, "a bit for each veto");
 
 impl Standing {
     fn add(&mut self, veto: Veto, applies: bool) {
@@ -143,11 +146,9 @@ impl RiskManager {
         }
     }
 
-    /// Judges the limits at a close.
+    /// Judges the limits at a close. What they are measured from is kept without them, too: one that is set later counts
+    /// from the highest equity of the run and from that of the day before.
     pub fn on_close(&mut self, equity: f64, close_time: i64) {
-        if !self.limits_on {
-            return;
-        }
         if close_time >= self.day_end {
             let day = day_of(close_time);
             self.day_end = (day + 1) * DAY_MS;
@@ -188,7 +189,7 @@ impl RiskManager {
     /// entry, and closes need not be judged.
     pub fn is_unguarded(&self) -> bool {
         let filtered = self.rules.atr_filter.is_some() || self.rules.seasonality.is_some();
-        // What a limit did before it was taken away stays.
+        // A halt stays when the limit that made it is taken away.
         let tripped = self.halted || self.daily_loss || self.drawdown || self.streak_day.is_some();
         !(filtered || self.limits_on || self.paused || tripped)
     }
@@ -212,12 +213,10 @@ impl RiskManager {
         }
         standing.0 |= self.cooling(row).0;
         standing.add(Veto::Paused, self.paused);
-        if self.limits_on {
-            standing.add(Veto::MaxCumulativeLoss, self.halted);
-            standing.add(Veto::MaxDailyLoss, self.daily_loss);
-            standing.add(Veto::MaxDrawdownLimit, self.drawdown);
-            standing.add(Veto::MaxConsecutiveLosses, self.streak_day.is_some());
-        }
+        standing.add(Veto::MaxCumulativeLoss, self.halted);
+        standing.add(Veto::MaxDailyLoss, self.daily_loss);
+        standing.add(Veto::MaxDrawdownLimit, self.drawdown);
+        standing.add(Veto::MaxConsecutiveLosses, self.streak_day.is_some());
         standing
     }
 
@@ -232,7 +231,7 @@ impl RiskManager {
 
     /// Exits are never vetoed: they only make the risk smaller.
     #[inline]
-    pub fn approve_exit<T>(&self, request: T) -> Approved<T> {
+    pub fn approve_exit(&self, request: ExitRequest) -> Approved<ExitRequest> {
         Approved(request)
     }
 }

@@ -362,11 +362,18 @@ impl<S: Strategy, R: Recorder> Engine<S, R> {
     #[inline(always)]
     fn on_close(&mut self, row: usize, close: f64, last: bool) -> Result<bool, StrategyFault> {
         let equity = self.state.position.equity(close);
-        if !self.unguarded {
-            self.state.risk.on_close(equity, self.data.close_time(row));
-        }
+        self.book_close(row, equity);
         self.recorder.on_close(row, equity, self.state.position.position());
         self.ask(row, equity, last)
+    }
+
+    /// Tells the risk manager of a close. A run whose recorder skims ends with the limits it began with: where there is
+    /// none, nobody asks for what would be kept.
+    #[inline(always)]
+    fn book_close(&mut self, row: usize, equity: f64) {
+        if self.state.risk.judges_closes() || !self.recorder.skims() {
+            self.state.risk.on_close(equity, self.data.close_time(row));
+        }
     }
 
     /// Asks the strategy and judges what it wants. Whether anything may be due at the next open.
@@ -443,6 +450,7 @@ impl<S: Strategy, R: Recorder> Engine<S, R> {
     #[inline(always)]
     fn on_quiet_close(&mut self, row: usize, close: f64) {
         let equity = self.state.position.equity(close);
+        self.book_close(row, equity);
         self.recorder.on_close(row, equity, self.state.position.position());
         self.stand(row);
         self.recorder.on_decided(row, &self.state);

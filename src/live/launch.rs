@@ -8,6 +8,7 @@ use super::in_force::{Changeable, Standing};
 use super::journal::{Entry, Journal, JournalError, Reader};
 use super::market_driver::{MarketControl, MarketDriver, Progress};
 use super::message::Message;
+use super::notice::About;
 use super::paper::PaperBroker;
 use super::record::{Record, Request, ScriptText, Session};
 use super::recovery::{RecoveryError, Snapshot, Walk, never_sent};
@@ -42,6 +43,8 @@ const ABSENT_AFTER_MS: i64 = 900;
 /// The same over a real network, whose answers may lag behind.
 const ABSENT_AFTER_REAL_MS: i64 = 5_000;
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
+/// For notices to be delivered before the process ends.
+const PATIENCE_OF_NOTICES: Duration = Duration::from_secs(3);
 /// Candles before the first that warm the indicators.
 pub const WARMUP: usize = 1_000;
 
@@ -96,14 +99,38 @@ impl From<super::csv_trade_logger::CsvLogError> for LaunchError {
     }
 }
 
-/// Trades until it is told to stop or the market ends. `stop` makes the sender of messages that are for the trader.
-/// Called on the thread the script is to live on.
+/// Trades until it is told to stop or the market ends; whoever wants notices is told of an error, too. `channel` makes the
+/// sender of messages that are for the trader. Called on the thread the script is to live on.
 pub fn launch(
+    mut plan: Plan,
+    runtime: &Handle,
+    channel: (Sender<Message>, Receiver<Message>),
+    watcher: Box<dyn Watcher>,
+) -> Result<Farewell, LaunchError> {
+    let notifier = match plan.notifications.take() {
+        Some(notifications) => Notifier::start(notifications, runtime)
+            .map_err(|error| LaunchError::Refused(error.to_string()))?,
+        None => Notifier::off(),
+    };
+    let about =
+        About { bot: plan.bot.clone(), symbol: plan.symbol.clone(), venue: plan.venue.name().to_owned() };
+    let trader = prepare(plan, runtime, channel, watcher, notifier.clone());
+    let result = trader.and_then(|trader| Ok(trader.run()?));
+    if let Err(error) = &result {
+        notifier.notify(about.ended_by(error));
+    }
+    runtime.block_on(notifier.close(PATIENCE_OF_NOTICES));
+    result
+}
+
+/// A trader that is connected, has its session, and is settled with the exchange.
+fn prepare(
     mut plan: Plan,
     runtime: &Handle,
     (outbox, inbox): (Sender<Message>, Receiver<Message>),
     mut watcher: Box<dyn Watcher>,
-) -> Result<Farewell, LaunchError> {
+    notifier: Notifier,
+) -> Result<Trader, LaunchError> {
     let has_account = plan.venue.has_account();
     if has_account && plan.credentials.is_none() {
         return Err(LaunchError::Refused(format!("the venue {} needs a key", plan.venue)));
@@ -133,7 +160,7 @@ pub fn launch(
                 "the account may not trade: see the exchange's website".to_owned(),
             ));
         }
-        if plan.venue == Venue::Live && account.can_withdraw {
+        if plan.venue.may_spend(&plan.endpoints) && account.can_withdraw {
             return Err(LaunchError::Refused(
                 "this key's account can withdraw: a key for trading should not be able to. Make one without that right"
                     .to_owned(),
@@ -151,11 +178,6 @@ pub fn launch(
     let (path, started, swaps) = (PathBuf::from(plan.script.path()), plan.parameters.clone(), plan.swaps);
     let runtime_config = plan.runtime_config.clone();
     let set_log_level = std::mem::replace(&mut plan.set_log_level, Box::new(|_| {}));
-    let notifier = match plan.notifications.take() {
-        Some(notifications) => Notifier::start(notifications, runtime)
-            .map_err(|error| LaunchError::Refused(error.to_string()))?,
-        None => Notifier::off(),
-    };
     let free =
         |asset: &str| account.as_ref().and_then(|it| it.balance(asset)).map(|it| it.free).unwrap_or_default();
     if has_state(&state)? && never_began(&state)? {
@@ -175,9 +197,11 @@ pub fn launch(
     }
     let last_close = begun.desk.data().candles().close_time.last().copied();
     let (progress, seen) = watch::channel(Progress::default());
-    runtime.spawn(client.clone().feed(last_close, outbox.clone()));
+    let feed = client.clone().feed(last_close, outbox.clone());
+    runtime.spawn(endless("what follows the market", feed, outbox.clone()));
     if has_account {
-        runtime.spawn(client.clone().follow_account(outbox.clone()));
+        let follow = client.clone().follow_account(outbox.clone());
+        runtime.spawn(endless("what follows the account", follow, outbox.clone()));
     }
     if is_led {
         let control = MarketControl::new(&endpoints.rest).map_err(LaunchError::Refused)?;
@@ -190,7 +214,12 @@ pub fn launch(
             progress: seen,
             out: outbox.clone(),
         };
-        runtime.spawn(driver.run());
+        let (task, out) = (runtime.spawn(driver.run()), outbox.clone());
+        runtime.spawn(async move {
+            if let Err(error) = task.await {
+                let _ = out.send(Message::Fatal(format!("what moves the market has failed: {error}")));
+            }
+        });
     }
     let costs = begun.session.settings.costs;
     let broker = match venue {
@@ -229,7 +258,17 @@ pub fn launch(
         is_led,
         first: begun.first,
     });
-    Ok(trader.run()?)
+    Ok(trader)
+}
+
+/// Does what ends only with the trader; if it ends before, the trader is told, as it would go on without it.
+async fn endless(what: &str, task: impl Future<Output = ()> + Send + 'static, out: Sender<Message>) {
+    let why = match tokio::spawn(task).await {
+        Ok(()) => "ended".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    // Nobody is left to be told if the trader has ended.
+    let _ = out.send(Message::Fatal(format!("{what} has failed: {why}")));
 }
 
 /// A session that was begun or recovered.

@@ -7,7 +7,7 @@ use serde_json::json;
 
 /// The message that a record is worth, if any.
 pub fn of(session: &Session, record: &Record) -> Option<Notice> {
-    let (bot, symbol, quote) = (&session.bot, &session.symbol, &session.quote_asset);
+    let (symbol, quote) = (&session.symbol, &session.quote_asset);
     let (kind, title, text) = match record {
         Record::Session(_) | Record::Restart { .. } => {
             let script = &session.script.texts.path;
@@ -49,6 +49,35 @@ pub fn of(session: &Session, record: &Record) -> Option<Notice> {
         }
         _ => return None,
     };
-    let fields = json!({ "bot": bot, "symbol": symbol, "venue": session.venue });
-    Some(Notice { kind, title: format!("{bot}: {title}"), text, fields })
+    Some(About::session(session).notice(kind, &title, text))
+}
+
+/// Whom a message is about.
+pub struct About {
+    pub bot: String,
+    pub symbol: String,
+    pub venue: String,
+}
+
+impl About {
+    fn session(session: &Session) -> About {
+        let Session { bot, symbol, venue, .. } = session;
+        About { bot: bot.clone(), symbol: symbol.clone(), venue: venue.clone() }
+    }
+
+    fn notice(&self, kind: NoticeKind, title: &str, text: String) -> Notice {
+        let About { bot, symbol, venue } = self;
+        let fields = json!({ "bot": bot, "symbol": symbol, "venue": venue });
+        Notice { kind, title: format!("{bot}: {title}"), text, fields }
+    }
+
+    /// That a trader did not start, or ends otherwise than it was told to.
+    pub fn ended_by(&self, error: &dyn std::error::Error) -> Notice {
+        self.notice(NoticeKind::Alarm, "ended by an error", error.to_string())
+    }
+}
+
+/// Something that somebody has to look at, and that the desk was not told.
+pub fn of_alarm(session: &Session, text: &str) -> Notice {
+    About::session(session).notice(NoticeKind::Alarm, "alarm", text.to_owned())
 }

@@ -156,6 +156,14 @@ impl Trader {
 
     /// Trades until it is told to stop or the market ends.
     pub fn run(mut self) -> Result<Farewell, TraderError> {
+        if self.parts.first.is_empty() {
+            // It was written down before there was anybody to tell.
+            self.notify(&Record::Session(Box::new(self.parts.session.clone())));
+        }
+        self.trade()
+    }
+
+    fn trade(&mut self) -> Result<Farewell, TraderError> {
         self.settle_trades()?;
         for record in std::mem::take(&mut self.parts.first) {
             self.tell(&record)?;
@@ -174,10 +182,8 @@ impl Trader {
                         self.on_message(message)?;
                     }
                 }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => {
-                    return Err(TraderError::Fatal("all connections have ended".to_owned()));
-                }
+                // Never disconnected: a sender is among the parts.
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
             }
             self.on_time()?;
             self.publish();
@@ -237,10 +243,14 @@ impl Trader {
             Err(error) => return Err(TraderError::Journal(error, self.what_is_open())),
         };
         self.parts.watcher.on(n, at, record);
+        self.notify(record);
+        Ok(())
+    }
+
+    fn notify(&self, record: &Record) {
         if let Some(notice) = notice::of(&self.parts.session, record) {
             self.parts.notifier.notify(notice);
         }
-        Ok(())
     }
 
     pub(super) fn sync(&mut self) -> Result<(), TraderError> {
@@ -404,6 +414,7 @@ impl Trader {
             "order {} was executed for {} though it is not in the books: look at the exchange, and sell or buy back by hand",
             execution.id, execution.quantity
         );
+        self.parts.notifier.notify(notice::of_alarm(&self.parts.session, &text));
         self.note(&Record::Note { text })
     }
 
@@ -575,12 +586,10 @@ impl Trader {
         what_is_open(&self.parts.desk, self.parts.session.venue == Venue::Paper.name())
     }
 
-    fn end(mut self, end: End) -> Result<Farewell, TraderError> {
+    fn end(&mut self, end: End) -> Result<Farewell, TraderError> {
         let open = self.what_is_open();
         self.note(&Record::Ended)?;
         self.save()?;
-        let patience = self.parts.notifier.close(Duration::from_secs(3));
-        self.parts.runtime.block_on(patience);
         let pauses = std::mem::take(&mut self.parts.changeable.pauses);
         Ok(Farewell { market_ended: end.market_ended, open, pauses })
     }

@@ -1,6 +1,6 @@
 //! Where a trader trades.
 
-use crate::venues::binance::endpoints::Preset;
+use crate::venues::binance::endpoints::{Endpoints, Preset};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -47,6 +47,12 @@ impl Venue {
     /// Whether orders are sent to an exchange.
     pub fn has_account(self) -> bool {
         self != Venue::Paper
+    }
+
+    /// Whether what is traded there may be real money: by its name, or by an address it is given that is not known to be
+    /// otherwise.
+    pub fn may_spend(self, endpoints: &Endpoints) -> bool {
+        self.has_account() && (self == Venue::Live || !endpoints.are_play_money())
     }
 }
 

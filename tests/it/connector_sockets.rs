@@ -160,6 +160,32 @@ fn an_order_that_never_left_is_refused() {
 }
 
 #[test]
+fn an_order_that_found_no_connection_in_time_is_known_not_to_have_left() {
+    run(async {
+        // Somebody listens, and never answers what begins an encrypted connection.
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("https://{}", listener.local_addr().unwrap());
+        let impatient = RestSettings { timeout: Duration::from_millis(900), ..settings() };
+        match client(&base, impatient).place(&order("a")).await {
+            Outcome::Refused(refusal) => assert_eq!(refusal.kind, RefusalKind::NotSent),
+            other => panic!("{other:?}"),
+        }
+    });
+}
+
+#[test]
+fn a_question_takes_no_longer_than_there_is_time_for_it() {
+    run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let hasty = RestSettings { read_deadline: Duration::from_millis(300), ..settings() };
+        let failed = client(&base, hasty).server_time().await.unwrap_err().to_string();
+        let (_, waited) = failed.split_once("no whole answer within ").unwrap();
+        assert!(waited.split(' ').next().unwrap().parse::<u64>().unwrap() <= 300, "{failed}");
+    });
+}
+
+#[test]
 fn signed_requests_carry_key_and_signature_of_what_is_sent() {
     run(async {
         let (base, mut requests) = server(vec![ok(text("order_full.json")), ok(text("cancel.json"))]).await;

@@ -182,6 +182,13 @@ pub fn trade(arguments: &TradeArguments) -> Result<(), Failure> {
         .endpoints()
         .replaced(arguments.rest.as_deref(), arguments.streams.as_deref(), arguments.ws_api.as_deref())
         .map_err(|error| usage(error.to_string()))?;
+    if venue.may_spend(&endpoints) && !arguments.yes_real_money {
+        let ws_api = endpoints.ws_api.as_deref().unwrap_or_default();
+        return Err(usage(format!(
+            "--venue {venue}: orders would go to {} and {ws_api}, which may be real money: say --yes-real-money too, if that is what you want",
+            endpoints.rest
+        )));
+    }
     let mut interval = arguments.interval.map(|interval| interval.to_string());
     let mut is_led = arguments.lead;
     let mut exchange = None;

@@ -110,6 +110,17 @@ impl Endpoints {
         Ok(self)
     }
 
+    /// Whether orders go nowhere but to this machine, or to where the exchange has money that is nobody's.
+    pub fn are_play_money(&self) -> bool {
+        let known = [Preset::Testnet, Preset::Demo].map(Preset::endpoints);
+        let is_known = |url: &str| {
+            let known = known.iter().flat_map(|it| [Some(&it.rest), it.ws_api.as_ref()]).flatten();
+            known.into_iter().any(|known| host(known).eq_ignore_ascii_case(host(url)))
+        };
+        let orders = [Some(&self.rest), self.ws_api.as_ref()];
+        orders.into_iter().flatten().all(|url| is_loopback(authority(url)) || is_known(url))
+    }
+
     /// Whether they are addresses of the right kind, and none in the clear but to this machine.
     pub fn check(&self) -> Result<(), EndpointError> {
         check_rest(&self.rest)?;
@@ -152,12 +163,24 @@ fn shown(url: &str) -> String {
     }
 }
 
-/// Whether `host[:port]` is this machine.
-fn is_loopback(authority: &str) -> bool {
-    let host = match authority.strip_prefix('[') {
+/// `host[:port]` of an address.
+fn authority(url: &str) -> &str {
+    let after = url.split_once("://").map_or(url, |(_, after)| after);
+    after.split('/').next().unwrap_or_default()
+}
+
+/// The host of an address, or of `host[:port]`.
+fn host(url: &str) -> &str {
+    let authority = authority(url);
+    match authority.strip_prefix('[') {
         Some(inside) => inside.split(']').next().unwrap_or_default(),
         None => authority.split(':').next().unwrap_or_default(),
-    };
+    }
+}
+
+/// Whether `host[:port]` is this machine.
+fn is_loopback(authority: &str) -> bool {
+    let host = host(authority);
     let number = host.parse::<std::net::IpAddr>();
     host.eq_ignore_ascii_case("localhost") || number.is_ok_and(|address| address.is_loopback())
 }
@@ -180,6 +203,24 @@ mod tests {
         let ours = Preset::Local.endpoints();
         let other = ours.clone().replaced(None, Some("ws://[::1]:1/"), None).unwrap();
         assert_eq!(other, Endpoints { streams: "ws://[::1]:1".to_owned(), ..ours });
+    }
+
+    #[test]
+    fn money_is_play_money_where_that_is_known() {
+        for preset in Preset::ALL {
+            let plays = preset.endpoints().are_play_money();
+            assert_eq!(plays, matches!(preset, Preset::Testnet | Preset::Demo | Preset::Local), "{preset:?}");
+        }
+        let testnet = |rest, ws_api| Preset::Testnet.endpoints().replaced(rest, None, ws_api).unwrap();
+        for real in [
+            "https://api.binance.com",
+            "https://API1.binance.com:443/x",
+            "https://a.example/testnet.binance.vision",
+        ] {
+            assert!(!testnet(Some(real), None).are_play_money(), "{real}");
+        }
+        assert!(!testnet(None, Some("wss://ws-api.binance.com:443/ws-api/v3")).are_play_money());
+        assert!(testnet(Some("https://Testnet.binance.vision:443"), Some("ws://[::1]:1/x")).are_play_money());
     }
 
     #[test]

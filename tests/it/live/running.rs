@@ -3,6 +3,7 @@
 
 use super::led::{endpoints, time};
 use crate::support::root;
+use mista::config::Notifications;
 use mista::engine::Settings;
 use mista::live::desk::ProtectionMode;
 use mista::live::journal::{Entry, read};
@@ -33,6 +34,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// An exchange, and a folder with what its traders leave.
 pub struct World {
+    /// Whom its traders tell.
+    pub notifications: Option<Notifications>,
     folder: TempDir,
     runtime: Runtime,
     exchange: Handle,
@@ -52,7 +55,7 @@ impl World {
         };
         let exchange = LocalExchange::start(options.load().unwrap().config);
         let exchange = runtime.block_on(exchange).unwrap();
-        World { folder: TempDir::new().unwrap(), runtime, exchange }
+        World { notifications: None, folder: TempDir::new().unwrap(), runtime, exchange }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -71,7 +74,7 @@ impl World {
         let (address, folder) = (self.exchange.address(), self.folder.path().to_owned());
         let (script, runtime) = (script.to_owned(), self.runtime.handle().clone());
         let set: Vec<String> = set.iter().map(|it| (*it).to_owned()).collect();
-        let out = outbox.clone();
+        let (out, notifications) = (outbox.clone(), self.notifications.clone());
         let run = move || {
             let mut script = Script::load(&script).unwrap();
             let mut parameters = script.parameters();
@@ -102,7 +105,7 @@ impl World {
                 trades_folder: folder.join("trades"),
                 is_led: false,
                 runtime_config: folder.join("runtime.yaml"),
-                notifications: None,
+                notifications,
                 set_log_level: Box::new(|_| ()),
                 begins_anew: false,
                 swaps: true,
@@ -232,6 +235,19 @@ impl Running {
     #[track_caller]
     pub fn left(&mut self) {
         self.next("an exit", |record| matches!(record, Record::Trade(_)).then_some(()));
+    }
+
+    /// Has it end by an error.
+    #[track_caller]
+    pub fn fail(mut self, why: &str) -> LaunchError {
+        self.out.send(Message::Fatal(why.to_owned())).unwrap();
+        self.thread.take().unwrap().join().unwrap().unwrap_err()
+    }
+
+    /// Why it does not begin.
+    #[track_caller]
+    pub fn refused(mut self) -> LaunchError {
+        self.thread.take().unwrap().join().unwrap().unwrap_err()
     }
 
     /// Stops it; its whole journal, which comes out the same once more and misses no candle.

@@ -1,5 +1,6 @@
 //! Notifications over real sockets: what arrives, what is sent again, what is dropped, and that nobody waits.
 
+use super::running::World;
 use mista::config::{Address, NoticeKind, Notifications, NotificationsFormat};
 use mista::live::webhook::{Notice, Notifier, NotifierSettings, QUEUE};
 use serde_json::{Value, json};
@@ -290,4 +291,34 @@ fn the_file_is_read_and_its_mistakes_never_show_an_address() {
         format!("{}\n    {error}", text.replace(TOKEN, "[token]").replace('\n', "\\n").replace('\t', "\\t"))
     };
     insta::assert_snapshot!(bad.iter().map(row).collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+fn a_trader_tells_how_it_begins_and_how_it_ends() {
+    let runtime = super::led::runtime();
+    let mut server = runtime.block_on(Server::start(&[Some(OK); 1_000]));
+    let mut world = World::new(1_000.0);
+    // What it trades is told elsewhere.
+    let events = vec![NoticeKind::Started, NoticeKind::Stopped, NoticeKind::Alarm];
+    world.notifications = Some(Notifications { events, ..server.config() });
+    world.save("still.rhai", "fn on_candle(ctx, p) { }\n");
+    let script = world.path("still.rhai");
+    let mut trader = world.trader(&script, &[]);
+    trader.decision();
+    trader.stop();
+    assert_eq!(server.rest(), ["test: started", "test: stopped"]);
+
+    let mut trader = world.trader(&script, &[]);
+    trader.decision();
+    let error = trader.fail("the exchange refuses the key").to_string();
+    assert_eq!(title(&runtime.block_on(server.next()).1), "test: started");
+    let (_, last) = runtime.block_on(server.next());
+    assert_eq!((title(&last), last["text"].as_str()), ("test: ended by an error".to_owned(), Some(&*error)));
+    assert!(error.contains("refuses the key"), "{error}");
+
+    world.save("state/test.journal", "no journal\n");
+    let trader = world.trader(&script, &[]);
+    let error = trader.refused().to_string();
+    let (_, last) = runtime.block_on(server.next());
+    assert_eq!((title(&last), last["text"].as_str()), ("test: ended by an error".to_owned(), Some(&*error)));
 }

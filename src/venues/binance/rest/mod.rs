@@ -34,11 +34,12 @@ const INFO_MAX: usize = 64 << 20;
 /// Limits of time and effort.
 #[derive(Debug, Clone)]
 pub struct RestSettings {
-    /// Until a connection is there.
+    /// Until a connection is there; two thirds of `timeout` at most, so that what found none in time is known not to have
+    /// been sent.
     pub connect_timeout: Duration,
-    /// From sending to the end of the answer. More than the 10 s after which the exchange itself gives up.
+    /// From the start to the end of the answer. The exchange itself gives up after 10 s.
     pub timeout: Duration,
-    /// For a read with all its repetitions and pauses.
+    /// For a read with all its attempts and pauses.
     pub read_deadline: Duration,
     /// For an order to wait for room in the limits; then it is refused without being sent.
     pub order_patience: Duration,
@@ -147,7 +148,7 @@ impl RestClient {
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)
-            .connect_timeout(settings.connect_timeout)
+            .connect_timeout(settings.connect_timeout.min(settings.timeout * 2 / 3))
             .pool_idle_timeout(Duration::from_secs(30))
             .pool_max_idle_per_host(4)
             .tcp_nodelay(true);
@@ -213,7 +214,8 @@ impl RestClient {
             let wait = self.admit(&request, left()).await;
             let ticket = wait.map_err(|wait_ms| ReadError::NoRoom { wait_ms })?;
             let asked_ms = self.clock().local_ms();
-            let outcome = self.attempt(&request, ticket).await?;
+            let patience = settings.timeout.min(left());
+            let outcome = self.attempt(&request, ticket, patience).await?;
             if let Some(times) = times {
                 *times.lock().unwrap_or_else(PoisonError::into_inner) = (asked_ms, self.clock().local_ms());
             }
@@ -276,11 +278,17 @@ impl RestClient {
             let kind = RefusalKind::RateLimited { retry_after_ms: Some(wait_ms) };
             Refusal::new(kind, format!("not sent: the exchange's limits leave no room for {wait_ms} ms"))
         })?;
-        self.attempt(request, ticket).await.map_err(|error| local(error.to_string()))
+        let patience = self.inner.settings.timeout;
+        self.attempt(request, ticket, patience).await.map_err(|error| local(error.to_string()))
     }
 
-    /// Signs and sends once. An error is one from here: nothing was sent.
-    async fn attempt(&self, request: &Request, mut permit: Permit) -> Result<Attempt, ReadError> {
+    /// Signs and sends once, and waits so long for the whole answer. An error is one from here: nothing was sent.
+    async fn attempt(
+        &self,
+        request: &Request,
+        mut permit: Permit,
+        patience: Duration,
+    ) -> Result<Attempt, ReadError> {
         let inner = &self.inner;
         let mut url = format!("{}{}", inner.base, request.path);
         let mut call = match request.security {
@@ -306,9 +314,9 @@ impl RestClient {
             }
         };
         call = call.header(header::ACCEPT, "application/json");
-        let answered = timeout(inner.settings.timeout, self.exchange(call, request.body_max));
+        let answered = timeout(patience, self.exchange(call, request.body_max));
         let (attempt, used) = answered.await.unwrap_or_else(|_| {
-            let why = format!("no whole answer within {} ms", millis(inner.settings.timeout));
+            let why = format!("no whole answer within {} ms", millis(patience + Duration::from_micros(999)));
             (Attempt::Lost(why), Vec::new())
         });
         permit.settle(&used);

@@ -3,10 +3,11 @@
 use super::broker::{Broker, SYMBOL};
 use super::ride::{Fault, Ride};
 use super::{Act, Acts, desks, exchange_settings, hour, rules, session};
-use mista::engine::{Growth, Levels};
+use mista::config::RuntimeConfig;
+use mista::engine::{Growth, Levels, Limits, RiskState};
 use mista::live::desk::ProtectionMode;
-use mista::live::record::{Record, RefusedAs, Request, ScriptText};
-use mista::model::{ExitReason, Refusal, Side, Size};
+use mista::live::record::{LiveConfig, Record, RefusedAs, Request, ScriptText};
+use mista::model::{ExitReason, Refusal, Side, Size, Veto};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
@@ -71,6 +72,49 @@ fn what_is_too_late_is_not_entered_but_it_is_left() {
     ride.price(flat(4, 100.0).open_time + 60_000, 100.0, false);
     ride.settle(true);
     ride.check();
+    assert_eq!(ride.trades.len(), 1);
+}
+
+fn limit(ride: &mut Ride<Acts>, limits: Limits) {
+    let settings = mista::engine::Settings { limits, ..ride.desk.settings().clone() };
+    let config = LiveConfig { settings, paused: false, changes: Vec::new(), now: RuntimeConfig::default() };
+    ride.tell(Record::Config(Box::new(config)));
+}
+
+#[test]
+fn a_limit_that_is_set_later_counts_from_what_was_there_before() {
+    let hours = |ride: &mut Ride<Acts>, rows: std::ops::Range<usize>, price: f64| {
+        rows.for_each(|row| ride.candle(flat(row, price)));
+        ride.decisions.last().and_then(|decision| decision.risk)
+    };
+    let by_drawdown = Limits { max_drawdown_limit: Some(0.1), ..Limits::default() };
+    let by_day = Limits { max_daily_loss: Some(1_000.0), ..Limits::default() };
+    for limits in [by_drawdown, by_day] {
+        let mut ride = ride([(0, ENTER)], LARGE);
+        // On the second day twice what it was on the first.
+        assert_eq!(hours(&mut ride, 0..24, 100.0), None);
+        assert_eq!(hours(&mut ride, 24..48, 200.0), None);
+        limit(&mut ride, limits);
+        assert_eq!(hours(&mut ride, 48..49, 200.0), None, "{limits:?}");
+        assert_eq!(hours(&mut ride, 49..50, 170.0), Some(RiskState::Reducing), "{limits:?}");
+    }
+}
+
+#[test]
+fn a_halt_outlives_the_limit_that_made_it() {
+    let mut ride = ride([(0, ENTER), (4, ENTER)], LARGE);
+    limit(&mut ride, Limits { max_cumulative_loss: Some(1_000.0), ..Limits::default() });
+    for (row, price) in [(0, 100.0), (1, 100.0), (2, 80.0), (3, 80.0)] {
+        ride.candle(flat(row, price));
+    }
+    assert_eq!(ride.trades.len(), 1, "closed by the limit");
+    limit(&mut ride, Limits::default());
+    for row in 4..7 {
+        ride.candle(flat(row, 80.0));
+    }
+    let decision = &ride.decisions[4];
+    assert_eq!((decision.risk, decision.veto), (Some(RiskState::Halted), Some(Veto::MaxCumulativeLoss)));
+    assert!(ride.desk.view().1.position.position().is_none());
     assert_eq!(ride.trades.len(), 1);
 }
 
