@@ -29,7 +29,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, timeout};
 
 /// Klines in one request.
 const PAGE: u32 = 1000;
@@ -289,14 +289,16 @@ impl ClientManager {
         loop {
             let item = tokio::select! {
                 item = stream.next() => item,
-                () = sleep_until(Instant::now() + patience), if watches => {
-                    match self.is_behind(feed, last_seen.as_ref()).await {
-                        true => {
-                            send(out, Message::FeedDown { why: "nothing came though the market moved".to_owned() })?;
-                            return Ok(());
-                        }
-                        false => patience = (patience * 2).min(SILENCE_MOST),
+                // Whatever comes meanwhile ends the question.
+                newest = self.newest_after(patience), if watches => {
+                    patience = (patience * 2).min(SILENCE_MOST);
+                    let Some(newest) = newest else { continue };
+                    let moved = |seen: &Kline| (seen.open_time, seen.volume) != (newest.open_time, newest.volume);
+                    if feed.next().is_some_and(|next| newest.open_time > next) || last_seen.as_ref().is_some_and(moved) {
+                        send(out, Message::FeedDown { why: "nothing came though the market moved".to_owned() })?;
+                        return Ok(());
                     }
+                    last_seen = Some(newest);
                     continue;
                 }
             };
@@ -304,6 +306,12 @@ impl ClientManager {
                 Some(StreamItem::Connected { .. }) => {
                     *generation += 1;
                     send(out, Message::FeedUp { generation: *generation })?;
+                    // What was seen before the connection was lost is old without its being silent.
+                    last_seen = None;
+                    if *generation > 1 {
+                        // This machine may have slept, and its clock with it. What needs it says so if that fails.
+                        _ = timeout(self.settings.answer_timeout, self.rest.sync_clock()).await;
+                    }
                     self.catch_up(feed, out).await?;
                 }
                 Some(StreamItem::Event { event: MarketEvent::Kline(update), .. }) => {
@@ -342,16 +350,11 @@ impl ClientManager {
         }
     }
 
-    /// Whether the exchange knows more than the stream has told.
-    async fn is_behind(&self, feed: &CandleFeed, last_seen: Option<&Kline>) -> bool {
-        let Ok(page) = self.rest.klines(&self.settings.symbol, &self.settings.interval, None, None, 1).await
-        else {
-            return false;
-        };
-        let Some(newest) = page.last() else { return false };
-        feed.next().is_some_and(|next| newest.open_time > next)
-            || last_seen
-                .is_some_and(|seen| seen.open_time != newest.open_time || seen.volume != newest.volume)
+    /// The newest candle that the exchange knows of after a time, if it says so.
+    async fn newest_after(&self, patience: Duration) -> Option<Kline> {
+        sleep(patience).await;
+        let page = self.rest.klines(&self.settings.symbol, &self.settings.interval, None, None, 1).await;
+        page.ok()?.pop()
     }
 
     async fn catch_up(&self, feed: &mut CandleFeed, out: &Sender<Message>) -> Result<(), Gone> {
@@ -404,7 +407,7 @@ impl ClientManager {
                             out,
                             Message::Warning(format!("missed candles could not be read yet: {error}")),
                         )?;
-                        tokio::time::sleep(pause).await;
+                        sleep(pause).await;
                         pause = (pause * 2).min(Duration::from_secs(10));
                     }
                 },
@@ -523,7 +526,7 @@ impl ClientManager {
         Execution { id, trade_id, price, quantity, commission, commission_in, commission_value: value, time }
     }
 
-    /// Of one unit of another asset in quote currency; 0 if there is no market for it.
+    /// Of one unit of another asset in quote currency; 0 if there is no market for it, or none was ever told.
     async fn rate(&self, asset: &str) -> Decimal {
         const FRESH: Duration = Duration::from_secs(60);
         let rates = || self.rates.lock().unwrap_or_else(PoisonError::into_inner);
@@ -534,9 +537,13 @@ impl ClientManager {
         }
         let symbol = format!("{asset}{}", self.rules.quote_asset);
         // Whoever waits for it may have a position to protect.
-        let asked = tokio::time::timeout(RATE_WITHIN, self.rest.prices(&[&symbol])).await;
+        let asked = timeout(RATE_WITHIN, self.rest.prices(&[&symbol])).await;
         let Ok(Ok(prices)) = asked else {
-            return rates().get(asset).map(|(rate, _)| *rate).unwrap_or_default();
+            let known = rates().get(asset).map(|(rate, _)| *rate);
+            if known.is_none() {
+                tracing::warn!("the price of {symbol} is not known: a commission in {asset} is booked as 0");
+            }
+            return known.unwrap_or_default();
         };
         let rate = prices.first().map(|it| it.price).unwrap_or_default();
         rates().insert(asset.to_owned(), (rate, Instant::now()));

@@ -47,6 +47,8 @@ pub enum Message {
         /// Records there were when it was asked for.
         records: u64,
     },
+    /// The account did not say: it is to be asked again.
+    HoldingsUnknown,
     Unfound {
         id: String,
     },

@@ -27,6 +27,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
+use tokio::time::sleep;
 
 /// Records between two snapshots.
 const SNAPSHOT_EVERY: u64 = 2_000;
@@ -39,6 +40,8 @@ const BATCH: usize = 256;
 /// Executions whose repetition is recognised.
 const KNOWN: usize = 10_000;
 const IDLE: Duration = Duration::from_millis(200);
+/// Until the account is asked again what it holds.
+const HOLDINGS_AGAIN: Duration = Duration::from_secs(60);
 
 #[derive(Debug, thiserror::Error)]
 pub enum TraderError {
@@ -365,7 +368,7 @@ impl Trader {
                 self.compare(base)
             }
             // Something happened in between: the answer may be of before or after it.
-            Message::Holdings { .. } => {
+            Message::Holdings { .. } | Message::HoldingsUnknown => {
                 self.compares = true;
                 Ok(())
             }
@@ -512,13 +515,16 @@ impl Trader {
         let (client, out) = (client.clone(), self.parts.outbox.clone());
         let records = self.parts.journal.records();
         self.parts.runtime.spawn(async move {
-            let message = match client.base_balance().await {
-                Ok(base) => Message::Holdings { base, records },
+            // Nobody may be left to be told.
+            let _ = match client.base_balance().await {
+                Ok(base) => out.send(Message::Holdings { base, records }),
                 Err(error) => {
-                    Message::Warning(format!("the books could not be compared with the account: {error}"))
+                    let text = format!("the books could not be compared with the account yet: {error}");
+                    let _ = out.send(Message::Warning(text));
+                    sleep(HOLDINGS_AGAIN).await;
+                    out.send(Message::HoldingsUnknown)
                 }
             };
-            let _ = out.send(message);
         });
     }
 
