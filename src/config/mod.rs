@@ -13,6 +13,5 @@ mod settings;
 pub use grid::{GridFile, RawAxis, RawGrid};
 pub use notifications::{Address, AddressError, NoticeKind, Notifications, NotificationsFormat};
 pub use raw::{RawBacktest, RawInstrument, check_yaml};
-pub(crate) use runtime::LIMITS;
 pub use runtime::{Apply, InForce, LogLevel, RuntimeConfig, check_runtime};
 pub use settings::{BacktestRunConfig, ConfigError, Overrides, parse_date, parse_size};

@@ -123,11 +123,6 @@ pub struct InForce<'a> {
     pub parameters: &'a Parameters,
 }
 
-/// The protective distances, and the limits, by their names in the file and in [`Parameters`].
-const DISTANCES: [&str; 3] = ["stop_loss_pct", "take_profit_pct", "trailing_stop_loss_pct"];
-pub(crate) const LIMITS: [&str; 4] =
-    ["max_cumulative_loss", "max_daily_loss", "max_drawdown_limit", "max_consecutive_losses"];
-
 impl RuntimeConfig {
     /// Reads and checks the file's whole `text`. A `strategy` that it names is loaded and its parameters are what
     /// `params` is checked against; the path is relative to the folder that the trader was started in.
@@ -203,10 +198,17 @@ impl RuntimeConfig {
     pub(crate) fn values(&self) -> BTreeMap<&str, ParameterValue> {
         let mut values: BTreeMap<&str, ParameterValue> =
             self.params.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
-        let distances = [self.stop_loss_pct, self.take_profit_pct, self.trailing_stop_loss_pct];
-        let limits = [self.max_cumulative_loss, self.max_daily_loss, self.max_drawdown_limit];
-        let floats = DISTANCES.into_iter().zip(distances).chain(LIMITS.into_iter().zip(limits));
-        values.extend(floats.filter_map(|(name, value)| Some((name, ParameterValue::Float(value?)))));
+        let floats = [
+            ("stop_loss_pct", self.stop_loss_pct),
+            ("take_profit_pct", self.take_profit_pct),
+            ("trailing_stop_loss_pct", self.trailing_stop_loss_pct),
+            ("max_cumulative_loss", self.max_cumulative_loss),
+            ("max_daily_loss", self.max_daily_loss),
+            ("max_drawdown_limit", self.max_drawdown_limit),
+        ];
+        values.extend(
+            floats.into_iter().filter_map(|(name, value)| Some((name, ParameterValue::Float(value?)))),
+        );
         let count = self.max_consecutive_losses.map(|count| ParameterValue::Int(i64::from(count)));
         values.extend(count.map(|count| ("max_consecutive_losses", count)));
         values

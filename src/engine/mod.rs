@@ -5,7 +5,8 @@
 //! their values ([`DataHandler`]), the [`Strategy`] is asked, [`RiskManager`] judges what it wants, and what
 //! stands waits for the next open. [`run`] drives this over candles; a live trader sends the same events.
 //!
-//! Deliberately absent: a notion of "live". What differs between a backtest and a trader is the [`Venue`].
+//! Deliberately absent: a notion of "live". What differs between a backtest and a trader is who executes orders: there a
+//! [`Venue`] at once, here an exchange, whose answers come as events when they come.
 
 mod buffer;
 mod columns;

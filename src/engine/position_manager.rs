@@ -1,7 +1,7 @@
 //! Fills become a position, a position becomes trades; cash and equity.
 
 use super::order_executor::EntryRequest;
-use super::protection::{BaseLevels, Hit, Levels, Protection};
+use super::protection::{BaseLevels, Levels, Protection};
 use crate::model::money::decimal;
 use crate::model::{Direction, EntryReason, ExitReason, Fill, FillReason, Trade};
 use rust_decimal::prelude::ToPrimitive;
@@ -31,12 +31,6 @@ impl Position {
     #[inline]
     pub fn candles_held(&self, row: usize) -> usize {
         (row + 1).saturating_sub(self.entry_row)
-    }
-
-    /// Price change since the entry in our favour, as a fraction; costs aside.
-    #[inline]
-    pub fn profit_pct(&self, price: f64) -> f64 {
-        self.direction.sign() * (price - self.entry_price) / self.entry_price
     }
 }
 
@@ -113,11 +107,6 @@ impl PositionManager {
         if let Some(position) = &mut self.position {
             position.protection.update(levels);
         }
-    }
-
-    /// The next price seen: a level that was reached asks for an exit.
-    pub fn on_price(&mut self, price: f64, at_open: bool) -> Option<Hit> {
-        self.position.as_mut()?.protection.on_price(price, at_open)
     }
 
     /// The protection of the open position, for a venue that walks a candle's prices.

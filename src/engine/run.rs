@@ -18,8 +18,6 @@ use std::sync::Arc;
 pub enum Event {
     /// A candle opened at `price`: what was decided at the last close is due.
     Opened { row: usize, price: f64 },
-    /// A price between opens, where nobody walks the candle: levels are compared with it.
-    Seen { row: usize, price: f64, at_open: bool },
     /// A protective level was reached by a price.
     Reached { row: usize, hit: Hit, ambiguous: bool },
     /// An order was executed.
@@ -34,8 +32,6 @@ pub enum Event {
     Asked { row: usize },
     /// The strategy has no answer at the close of `row`: the base rules and limits alone.
     Unanswered { row: usize },
-    /// No candle follows: what is open is closed at the last close.
-    Ended { row: usize },
 }
 
 /// What the engine asks of the world.
@@ -197,13 +193,6 @@ impl<S: Strategy, R: Recorder> Engine<S, R> {
                 self.state.opened = Some((row, price));
                 Ok(self.on_open().map(Command::Place))
             }
-            Event::Seen { row, price, at_open } => {
-                if self.state.opened.is_none_or(|(opened, _)| opened != row) {
-                    self.state.opened = Some((row, price));
-                }
-                let hit = self.state.position.on_price(price, at_open);
-                Ok(hit.and_then(|hit| self.on_hit(hit, false)).map(Command::Place))
-            }
             Event::Reached { hit, ambiguous, .. } => Ok(self.on_hit(hit, ambiguous).map(Command::Place)),
             Event::Filled { row, fill } => {
                 let more = self.on_fill(row, &fill)?;
@@ -236,7 +225,6 @@ impl<S: Strategy, R: Recorder> Engine<S, R> {
                 }
                 Ok(None)
             }
-            Event::Ended { row } => Ok(self.on_end(row).map(Command::Place)),
         }
     }
 

@@ -287,15 +287,21 @@ impl ClientManager {
         // Without open klines between candles there is nothing to judge silence by.
         let watches = self.settings.trades;
         loop {
+            let ask = async {
+                sleep(patience).await;
+                self.newest().await
+            };
+            // Whatever comes meanwhile ends the question.
             let item = tokio::select! {
                 item = stream.next() => item,
-                // Whatever comes meanwhile ends the question.
-                newest = self.newest_after(patience), if watches => {
+                newest = ask, if watches => {
                     patience = (patience * 2).min(SILENCE_MOST);
                     let Some(newest) = newest else { continue };
-                    let moved = |seen: &Kline| (seen.open_time, seen.volume) != (newest.open_time, newest.volume);
-                    if feed.next().is_some_and(|next| newest.open_time > next) || last_seen.as_ref().is_some_and(moved) {
-                        send(out, Message::FeedDown { why: "nothing came though the market moved".to_owned() })?;
+                    let other = |seen: &Kline| (seen.open_time, seen.volume) != (newest.open_time, newest.volume);
+                    let is_missed = feed.next().is_some_and(|next| newest.open_time > next);
+                    if is_missed || last_seen.as_ref().is_some_and(other) {
+                        let why = "nothing came though the market moved".to_owned();
+                        send(out, Message::FeedDown { why })?;
                         return Ok(());
                     }
                     last_seen = Some(newest);
@@ -305,13 +311,14 @@ impl ClientManager {
             match item {
                 Some(StreamItem::Connected { .. }) => {
                     *generation += 1;
-                    send(out, Message::FeedUp { generation: *generation })?;
-                    // What was seen before the connection was lost is old without its being silent.
-                    last_seen = None;
+                    let within = self.settings.answer_timeout;
                     if *generation > 1 {
                         // This machine may have slept, and its clock with it. What needs it says so if that fails.
-                        _ = timeout(self.settings.answer_timeout, self.rest.sync_clock()).await;
+                        _ = timeout(within, self.rest.sync_clock()).await;
                     }
+                    // What was seen before a connection was lost is old though this one is not silent.
+                    last_seen = timeout(within, self.newest()).await.unwrap_or_default();
+                    send(out, Message::FeedUp { generation: *generation })?;
                     self.catch_up(feed, out).await?;
                 }
                 Some(StreamItem::Event { event: MarketEvent::Kline(update), .. }) => {
@@ -350,9 +357,8 @@ impl ClientManager {
         }
     }
 
-    /// The newest candle that the exchange knows of after a time, if it says so.
-    async fn newest_after(&self, patience: Duration) -> Option<Kline> {
-        sleep(patience).await;
+    /// The newest candle that the exchange knows of, if it says so.
+    async fn newest(&self) -> Option<Kline> {
         let page = self.rest.klines(&self.settings.symbol, &self.settings.interval, None, None, 1).await;
         page.ok()?.pop()
     }

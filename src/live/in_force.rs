@@ -6,9 +6,9 @@ use super::record::{LiveConfig, Record, ScriptText};
 use super::runtime_config_manager::{RuntimeConfigManager, changes};
 use super::script_watcher::{Found, ScriptWatcher};
 use super::trader::{Trader, TraderError, wall_ms};
-use crate::config::{Apply, InForce, LIMITS, LogLevel, RuntimeConfig};
+use crate::config::{Apply, InForce, LogLevel, RuntimeConfig};
 use crate::engine::Settings;
-use crate::script::{Parameters, STACK, Script, Value, Written};
+use crate::script::{Parameters, STACK, Script, Value, Written, is_limit};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -317,10 +317,9 @@ impl Trader {
         self.parts.script = previous.script;
         let changeable = &mut self.parts.changeable;
         let is_another = changeable.now.strategy != previous.strategy;
-        let limits =
-            changeable.now.params.clone().into_iter().filter(|(name, _)| LIMITS.contains(&name.as_str()));
+        let limits = changeable.now.params.clone().into_iter().filter(|(name, _)| is_limit(name));
         let mut params = previous.params;
-        params.retain(|name, _| !LIMITS.contains(&name.as_str()));
+        params.retain(|name, _| !is_limit(name));
         params.extend(limits);
         let before = changeable.now.clone();
         changeable.now = RuntimeConfig { strategy: previous.strategy, params, ..before.clone() };
@@ -447,7 +446,7 @@ impl Trader {
 /// Whether a runtime config asks for another script, or the same with other parameters than limits.
 fn needs_script(now: &RuntimeConfig, config: &RuntimeConfig) -> bool {
     let own = |config: &RuntimeConfig| -> Vec<(String, Value)> {
-        let params = config.params.iter().filter(|(name, _)| !LIMITS.contains(&name.as_str()));
+        let params = config.params.iter().filter(|(name, _)| !is_limit(name));
         params.map(|(name, value)| (name.clone(), value.clone())).collect()
     };
     config.strategy != now.strategy || own(config) != own(now)

@@ -1,7 +1,7 @@
 //! `config/runtime_config.yaml` while a trader runs: read whole, checked whole, and what has changed by it.
 
-use crate::config::{Apply, ConfigError, InForce, LIMITS, RuntimeConfig};
-use crate::script::{Parameters, Value};
+use crate::config::{Apply, ConfigError, InForce, RuntimeConfig};
+use crate::script::{Parameters, Value, is_limit};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
@@ -182,7 +182,6 @@ pub fn changes(old: &RuntimeConfig, new: &RuntimeConfig, started: &Parameters) -
 /// The part of `new` that need not wait, over the rest of `old`.
 fn until_flat(old: &RuntimeConfig, new: &RuntimeConfig, started: &Parameters) -> RuntimeConfig {
     let nearer: Vec<&str> = STOPS.into_iter().filter(|name| is_nearer(name, old, new, started)).collect();
-    let is_limit = |name: &str| LIMITS.contains(&name);
     let kept = old.params.iter().filter(|(name, _)| !is_limit(name) && !nearer.contains(&name.as_str()));
     let taken = new.params.iter().filter(|(name, _)| is_limit(name));
     let pair = |(name, value): (&String, &Value)| (name.clone(), value.clone());

@@ -37,7 +37,8 @@ pub use constraint::{ConstraintError, Constraints};
 pub use expression::{registered, series_of};
 pub use host::{CALL_DEPTH_MAX, COLLECTION_MAX, OPERATIONS_MAX, STACK, TEXT_MAX};
 pub use parameters::{
-    Kind, Origin, Parameter, ParameterError, Parameters, Value, Written, base_parameters, parse_hours,
+    Kind, Origin, Parameter, ParameterError, Parameters, Value, Written, base_parameters, is_limit,
+    parse_hours,
 };
 pub(crate) use script::similar_script;
 pub use script::{DeclaredAs, Script};

@@ -259,6 +259,11 @@ pub fn base_parameters() -> Vec<Parameter> {
     ]
 }
 
+/// Whether a base parameter of this name is a limit.
+pub fn is_limit(name: &str) -> bool {
+    base_parameters().iter().any(|base| base.origin == Origin::Limit && base.name == name)
+}
+
 /// All parameters of one script with the values in force: its own first, in the order it declares them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Parameters {

@@ -12,7 +12,7 @@ use crate::live::desk::{Desk, ProtectionMode};
 use crate::live::launch::{LaunchError, Plan, WARMUP, launch};
 use crate::live::message::Message;
 use crate::live::record::Record;
-use crate::live::state_manager::StateError;
+use crate::live::state_manager::{BOT_NAME_MAX, StateError};
 use crate::live::trader::Watcher;
 use crate::live::venue::Venue;
 use crate::model::{Interval, Size, iso};
@@ -207,10 +207,12 @@ pub fn trade(arguments: &TradeArguments) -> Result<(), Failure> {
     let bot = match &arguments.bot {
         Some(bot) => bot.clone(),
         None => {
-            let name: String = format!("{}-{}", script.name(), arguments.symbol.to_lowercase());
-            name.chars()
-                .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' })
-                .take(24)
+            // The symbol stays whole: one script on two of them is two bots.
+            let symbol = format!("-{}", arguments.symbol.to_lowercase());
+            let room = BOT_NAME_MAX.saturating_sub(symbol.chars().count());
+            let name = script.name().chars().take(room).chain(symbol.chars());
+            name.map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' })
+                .take(BOT_NAME_MAX)
                 .collect()
         }
     };

@@ -363,3 +363,44 @@ pub fn outward(function: Function) -> Outward {
         };
     Outward { address, takes, gives, may_give_up }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::script::Script;
+    use crate::script::api::Place;
+
+    #[test]
+    fn whatever_a_script_can_ask_ctx_for_is_compiled() {
+        let script =
+            Script::compile("s.rhai", "fn on_candle(ctx, p) { }", std::path::Path::new(".")).unwrap();
+        // Read without a call, and written with one of its own.
+        const OTHERS: [&str; 13] = [
+            "open",
+            "high",
+            "low",
+            "close",
+            "volume",
+            "hl2",
+            "hlc3",
+            "ohlc4",
+            "is_flat",
+            "is_long",
+            "is_short",
+            "allow_short",
+            "plot",
+        ];
+        let is_known = |item: &crate::script::api::Item| match item.place {
+            Place::Property => property(&item.name).is_some(),
+            Place::Action => {
+                let most = item.arguments.len();
+                let least = item.arguments.iter().filter(|argument| !argument.ends_with('?')).count();
+                (least..=most).all(|count| action(&item.name, count).is_some())
+            }
+            _ => true,
+        };
+        let items = script.items().iter().filter(|item| !is_known(item)).map(|item| item.name.as_str());
+        let missing: Vec<&str> = items.filter(|name| !OTHERS.contains(name)).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+}
