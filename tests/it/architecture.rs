@@ -11,7 +11,7 @@ const LAYERS: [&[&str]; 6] = [
     &["model"],
     &["indicators"],
     &["engine"],
-    &["script", "native", "venues"],
+    &["script", "venues"],
     &[
         "backtest",
         "job",
@@ -29,12 +29,11 @@ const LAYERS: [&[&str]; 6] = [
 ];
 
 /// Files and folders that know no clock, randomness, environment, file, socket or thread.
-const PURE: [&str; 25] = [
+const PURE: [&str; 24] = [
     "model/",
     "indicators/",
     "engine/",
     "script/",
-    "native/",
     "venues/sim/",
     "venues/local/market/",
     "venues/binance/wire.rs",
