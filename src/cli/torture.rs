@@ -122,6 +122,11 @@ pub fn torture(arguments: &TortureArguments) -> Result<(), Failure> {
         runtime.block_on(exchange.shutdown());
     }
     print(&format!("{}\n", one_line(&report)))?;
+    if report.faults.is_empty() && report.trades == 0 {
+        complain(
+            "Nothing was traded, so this shows little: take a script that trades more often, or more --kills, or a higher --speed.",
+        );
+    }
     match report.faults.is_empty() {
         true => print("0 orders lost, 0 repeated, 0 without an owner; books and account agree\n"),
         false => Err(failed(report.faults.join("\n"))),

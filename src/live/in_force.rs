@@ -233,7 +233,7 @@ impl Trader {
 
     fn not_swapped(&mut self, rejected: Rejected) -> Result<(), TraderError> {
         let path = self.parts.changeable.path_in_force().display().to_string();
-        self.note(&Record::NotSwapped { path, message: rejected.message })
+        self.note(&Record::NotSwapped { path, message: rejected.message, line: rejected.line })
     }
 
     /// Puts a candidate in force, and with it the script and parameters of `config`. `base`: values of its parameters

@@ -172,8 +172,8 @@ fn prepare(
     let script_name = plan.script.name().to_owned();
     let trades = CsvTradeLogger::open(&plan.trades_folder, &symbol, &script_name)?;
     let place = state.files().journal().display().to_string();
-    let (is_led, bot, venue, credentials) =
-        (plan.is_led, plan.bot.clone(), plan.venue, plan.credentials.clone());
+    let (is_led, begins_anew, bot) = (plan.is_led, plan.begins_anew, plan.bot.clone());
+    let (venue, credentials) = (plan.venue, plan.credentials.clone());
     let endpoints = plan.endpoints.clone();
     let (path, started, swaps) = (PathBuf::from(plan.script.path()), plan.parameters.clone(), plan.swaps);
     let runtime_config = plan.runtime_config.clone();
@@ -256,6 +256,7 @@ fn prepare(
         progress,
         watcher,
         is_led,
+        begins_anew,
         first: begun.first,
     });
     Ok(trader)

@@ -74,3 +74,13 @@ pub enum Message {
         flatten: bool,
     },
 }
+
+impl Message {
+    /// Whether it is of candles and prices.
+    pub fn is_of_market(&self) -> bool {
+        matches!(
+            self,
+            Message::Candle(_) | Message::Trade { .. } | Message::Moved { .. } | Message::MarketEnded
+        )
+    }
+}

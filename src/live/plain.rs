@@ -50,6 +50,11 @@ pub fn first_line(text: &str) -> &str {
     text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default()
 }
 
+/// What a script is said to have failed by, in one line: `line`, where there is one, else what of `message` says most.
+pub fn failure<'a>(line: &'a str, message: &'a str) -> &'a str {
+    if line.is_empty() { first_line(message) } else { line }
+}
+
 /// How texts are broken into lines: between words only, as ids have hyphens in them.
 pub(super) fn wrapping(width: usize) -> textwrap::Options<'static> {
     textwrap::Options::new(width.max(1)).word_splitter(textwrap::WordSplitter::NoHyphenation)
@@ -116,9 +121,9 @@ impl Line {
                 );
                 Line::new(at, if trade.pnl > 0.0 { Tone::Good } else { Tone::Bad }, text)
             }
-            Record::Script { generation, rolled_back, message } => {
+            Record::Script { generation, rolled_back, message, line } => {
                 let done = if *rolled_back { "failed and was rolled back" } else { "failed and is stopped" };
-                let message = first_line(message);
+                let message = failure(line, message);
                 Line::new(at, Tone::Bad, format!("script generation {generation} {done}: {message}"))
             }
             Record::Alarm { text } => Line::new(at, Tone::Bad, format!("ALARM {text}")),
@@ -132,8 +137,12 @@ impl Line {
                     format!("script generation {} in force{difference}", script.generation),
                 )
             }
-            Record::NotSwapped { path, message } => {
-                Line::new(at, Tone::Warn, format!("{path} was saved and not taken: {}", first_line(message)))
+            Record::NotSwapped { path, message, line } => {
+                let text = match line.starts_with(path.as_str()) {
+                    true => format!("saved and not taken: {line}"),
+                    false => format!("{path} was saved and not taken: {}", failure(line, message)),
+                };
+                Line::new(at, Tone::Warn, text)
             }
             Record::Config(config) => {
                 Line::new(at, Tone::Plain, format!("settings changed: {}", config.changes.join(", ")))

@@ -97,6 +97,9 @@ pub enum Record {
         generation: u64,
         rolled_back: bool,
         message: String,
+        /// The same in one line, with its place.
+        #[serde(default)]
+        line: String,
     },
     Alarm {
         text: String,
@@ -115,6 +118,9 @@ pub enum Record {
     NotSwapped {
         path: String,
         message: String,
+        /// The same in one line, with its place.
+        #[serde(default)]
+        line: String,
     },
     Note {
         text: String,

@@ -40,6 +40,8 @@ const BATCH: usize = 256;
 /// Executions whose repetition is recognised.
 const KNOWN: usize = 10_000;
 const IDLE: Duration = Duration::from_millis(200);
+/// For the orders of before a restart to be known, before candles are decided on.
+const ORDERS_FIRST: Duration = Duration::from_secs(5);
 /// Until the account is asked again what it holds.
 const HOLDINGS_AGAIN: Duration = Duration::from_secs(60);
 
@@ -92,6 +94,8 @@ pub struct Parts {
     pub notifier: Notifier,
     /// The market is moved by hand: prices come with [`Message::Moved`].
     pub is_led: bool,
+    /// Nothing is left of its exchange afterwards.
+    pub begins_anew: bool,
     /// What the desk is to be told first, after a restart.
     pub first: Vec<Record>,
 }
@@ -118,6 +122,9 @@ pub struct Trader {
     progress: Progress,
     /// Whether the account is still to be compared with the books, after a restart.
     compares: bool,
+    /// After a restart, what the market did: told once it is known what became of the orders, as a candle is not to be
+    /// decided on with a position that is gone; or at this time, whatever is known by then.
+    held: Option<(Instant, Vec<Message>)>,
     /// Numbers of executions that are booked: those of late.
     known: std::collections::VecDeque<u64>,
 }
@@ -153,6 +160,7 @@ impl Trader {
             ends: None,
             progress,
             compares,
+            held: None,
             known: Default::default(),
         }
     }
@@ -170,6 +178,7 @@ impl Trader {
         self.settle_trades()?;
         for record in std::mem::take(&mut self.parts.first) {
             self.tell(&record)?;
+            self.held = Some((Instant::now() + ORDERS_FIRST, Vec::new()));
         }
         self.watch()?;
         self.publish();
@@ -187,6 +196,11 @@ impl Trader {
                 }
                 // Never disconnected: a sender is among the parts.
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+            }
+            if self.held.as_ref().is_some_and(|(by, _)| self.is_settled() || Instant::now() >= *by)
+                && let Some((_, messages)) = self.held.take()
+            {
+                messages.into_iter().try_for_each(|message| self.on_message(message))?;
             }
             self.on_time()?;
             self.publish();
@@ -346,6 +360,12 @@ impl Trader {
     }
 
     fn on_message(&mut self, message: Message) -> Result<(), TraderError> {
+        if let Some((_, held)) = &mut self.held
+            && message.is_of_market()
+        {
+            held.push(message);
+            return Ok(());
+        }
         match message {
             Message::Candle(candle) => self.on_candle(candle),
             Message::Trade { time, price } => self.on_trade(time, price),
@@ -589,7 +609,15 @@ impl Trader {
     }
 
     fn what_is_open(&self) -> String {
-        what_is_open(&self.parts.desk, self.parts.session.venue == Venue::Paper.name())
+        let open = what_is_open(&self.parts.desk, self.parts.session.venue == Venue::Paper.name());
+        if self.parts.desk.view().1.position.position().is_none() {
+            return open;
+        }
+        let next = match self.parts.begins_anew {
+            true => "Its exchange is gone with it: the next session begins anew.",
+            false => "The same command goes on with it; --flatten sells it.",
+        };
+        format!("{open} {next}")
     }
 
     fn end(&mut self, end: End) -> Result<Farewell, TraderError> {
@@ -627,5 +655,5 @@ pub fn what_is_open(desk: &Desk<Script>, on_paper: bool) -> String {
             format!("NOT on the exchange, and not watched from now on: {}.", levels.join(" and "))
         }
     };
-    format!("{held} {protection} The same command goes on with it; --flatten sells it.")
+    format!("{held} {protection}")
 }

@@ -44,9 +44,9 @@ pub struct TradeArguments {
     /// That orders may spend real money; needed for --venue live
     #[arg(long)]
     yes_real_money: bool,
-    /// What to trade
-    #[arg(long, default_value = "BTCUSDT")]
-    symbol: String,
+    /// What to trade [default: from the name of --data, else BTCUSDT]
+    #[arg(long)]
+    symbol: Option<String>,
     /// Length of a candle [default: 1h, or that of --data]
     #[arg(long, value_name = "INTERVAL")]
     interval: Option<Interval>,
@@ -145,7 +145,7 @@ pub fn trade(arguments: &TradeArguments) -> Result<(), Failure> {
     let usage = |text: String| Failure::new(Exit::Usage, text);
     let script = Script::load(&arguments.script)?;
     let overrides = Overrides {
-        symbol: Some(arguments.symbol.clone()),
+        symbol: Some(arguments.symbol()),
         balance: arguments.balance,
         size: arguments.size,
         params: arguments.params.clone(),
@@ -158,7 +158,7 @@ pub fn trade(arguments: &TradeArguments) -> Result<(), Failure> {
     config.apply(&mut parameters).map_err(JobError::Config)?;
     script.prepare(&parameters)?;
     let settings = crate::engine::Settings {
-        rules: parameters.rules(&arguments.symbol),
+        rules: parameters.rules(&arguments.symbol()),
         limits: parameters.limits(),
         ..config.settings.clone()
     };
@@ -204,11 +204,14 @@ pub fn trade(arguments: &TradeArguments) -> Result<(), Failure> {
         interval = interval.or(Some(own_interval));
         exchange = Some(own);
     }
+    if exchange.is_none() && !has_one {
+        complain(&format!("Connecting to {}: it has a minute to answer.", endpoints.rest));
+    }
     let bot = match &arguments.bot {
         Some(bot) => bot.clone(),
         None => {
             // The symbol stays whole: one script on two of them is two bots.
-            let symbol = format!("-{}", arguments.symbol.to_lowercase());
+            let symbol = format!("-{}", arguments.symbol().to_lowercase());
             let room = BOT_NAME_MAX.saturating_sub(symbol.chars().count());
             let name = script.name().chars().take(room).chain(symbol.chars());
             name.map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' })
@@ -222,7 +225,7 @@ pub fn trade(arguments: &TradeArguments) -> Result<(), Failure> {
         venue,
         endpoints,
         credentials,
-        symbol: arguments.symbol.clone(),
+        symbol: arguments.symbol(),
         interval: interval.unwrap_or_else(|| "1h".to_owned()),
         script,
         parameters,
@@ -294,6 +297,11 @@ fn answers(rest: &str) -> bool {
 const PROBE: std::time::Duration = std::time::Duration::from_millis(500);
 
 impl TradeArguments {
+    fn symbol(&self) -> String {
+        let named = || self.data.as_deref().and_then(crate::data::symbol_of);
+        self.symbol.clone().or_else(named).unwrap_or_else(|| "BTCUSDT".to_owned())
+    }
+
     /// Whether flags say what an exchange of its own is to be like.
     fn wants_own(&self) -> bool {
         self.data.is_some()
@@ -384,7 +392,7 @@ fn at(address: SocketAddr) -> Endpoints {
 /// An exchange in this process, over candles of a file.
 async fn own_exchange(arguments: &TradeArguments, is_led: bool) -> Result<(ExchangeHandle, String), Failure> {
     let data = match &arguments.data {
-        Some(path) => vec![format!("{}={}", arguments.symbol, path.display())],
+        Some(path) => vec![format!("{}={}", arguments.symbol(), path.display())],
         None => Vec::new(),
     };
     let options = RehearsalOptions {
@@ -411,6 +419,25 @@ async fn own_exchange(arguments: &TradeArguments, is_led: bool) -> Result<(Excha
     })?;
     let range = rehearsal.ranges.first();
     let interval = range.map(|range| range.interval.to_string()).unwrap_or_default();
+    if let (Some(wanted), Some(range)) = (arguments.interval, range) {
+        let (own, file) = (range.interval, range.file.display());
+        if wanted.ms() < own.ms() {
+            return Err(Failure::new(
+                Exit::Usage,
+                format!(
+                    "--interval {wanted}: the exchange of its own has the candles of {file}, of {own}: name some of {wanted} with --data, or leave --interval out"
+                ),
+            ));
+        }
+        if is_led && wanted != own {
+            return Err(Failure::new(
+                Exit::Usage,
+                format!(
+                    "--interval {wanted}: at full speed the market moves by the candles of {file}, of {own}: leave --interval out, or name a --speed, such as 3600"
+                ),
+            ));
+        }
+    }
     let begins = rehearsal.config.start;
     let file = range.map(|range| range.file.display().to_string()).unwrap_or_default();
     let handle = LocalExchange::start(rehearsal.config).await;

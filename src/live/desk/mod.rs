@@ -451,9 +451,9 @@ impl<S: Strategy> Desk<S> {
         let seat = Seat { strategy: previous.strategy, rests: false };
         self.engine.replace_strategy(seat, previous.data);
         self.growth = previous.growth;
-        let (generation, message) = (self.state.generation, fault.message.clone());
+        let (generation, StrategyFault { message, line }) = (self.state.generation, fault.clone());
         self.state.generation = previous.generation;
-        self.out.push(Record::Script { generation, rolled_back: true, message });
+        self.out.push(Record::Script { generation, rolled_back: true, message, line });
         true
     }
 
@@ -467,8 +467,8 @@ impl<S: Strategy> Desk<S> {
     }
 
     fn stop_script(&mut self, fault: &StrategyFault) {
-        let (generation, message) = (self.state.generation, fault.message.clone());
-        self.out.push(Record::Script { generation, rolled_back: false, message });
+        let (generation, StrategyFault { message, line }) = (self.state.generation, fault.clone());
+        self.out.push(Record::Script { generation, rolled_back: false, message, line });
         self.engine.strategy_mut().rests = true;
         self.state.stopped = Some(fault.line.clone());
     }

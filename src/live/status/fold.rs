@@ -7,7 +7,7 @@ use super::{
 use crate::engine::{BaseLevels, Booking, Levels, Protection, RiskManager, RiskState, Settings, Standing};
 use crate::live::desk::{Cancelling, Phase, ProtectionMode, Role, Working, apply};
 use crate::live::journal::Entry;
-use crate::live::plain::{first_line, wish};
+use crate::live::plain::{failure, wish};
 use crate::live::record::{
     Answered, ClosedTrade, Decision, LiveConfig, News, Record, RefusedAs, Request, ScriptText, Session,
 };
@@ -122,8 +122,11 @@ impl StatusFold {
             }
             Record::Trade(trade) => self.on_trade(trade),
             Record::Swap(script) => self.on_swap(at, script),
-            Record::NotSwapped { path, message } => {
-                let text = format!("{path}: {}", first_line(message));
+            Record::NotSwapped { path, message, line } => {
+                let text = match line.starts_with(path.as_str()) {
+                    true => line.clone(),
+                    false => format!("{path}: {}", failure(line, message)),
+                };
                 self.last_not_swapped = Some(Said { at, text });
             }
             Record::Config(config) => self.on_config(at, config),
@@ -131,7 +134,9 @@ impl StatusFold {
                 self.stopping = true;
                 self.pause();
             }
-            Record::Script { rolled_back, message, .. } => self.on_script(*rolled_back, message),
+            Record::Script { rolled_back, message, line, .. } => {
+                self.on_script(*rolled_back, failure(line, message));
+            }
             Record::Alarm { text } => self.last_alarm = Some(Said { at, text: text.clone() }),
             Record::Connected { what, .. } => self.on_connection(at, what, true),
             Record::Disconnected { what, why } => {
@@ -383,7 +388,7 @@ impl StatusFold {
     }
 
     fn on_script(&mut self, rolled_back: bool, message: &str) {
-        let message = first_line(message).to_owned();
+        let message = message.to_owned();
         if !rolled_back {
             self.stopped = Some(message);
             return;

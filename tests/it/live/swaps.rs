@@ -439,3 +439,24 @@ fn a_bad_config_changes_nothing_and_is_said_with_its_place() {
     let configs = entries.iter().filter(|entry| matches!(entry.record, Record::Config(_))).count();
     assert_eq!(configs, 1);
 }
+
+#[test]
+fn after_a_restart_orders_are_known_before_candles_are_decided_on() {
+    let (world, mut trader) = beating(&["hold=100"]);
+    trader.entered();
+    trader.decision();
+    trader.stop();
+    // Some candles go by, and the stop rests.
+    std::thread::sleep(Duration::from_millis(1_500));
+    let mut trader = world.trader(&world.path("beat.rhai"), &["hold=100"]);
+    trader.decision();
+    let (_, entries) = trader.stop();
+    let again = entries.iter().rposition(|entry| matches!(entry.record, Record::Restart { .. })).unwrap();
+    let first = |is: fn(&Record) -> bool| {
+        entries[again..].iter().position(|entry| is(&entry.record)).unwrap_or(usize::MAX)
+    };
+    let asked = first(|it| matches!(it, Record::Request { request: Request::AskOrder { .. }, .. }));
+    let told = first(|it| matches!(it, Record::News(_) | Record::Unfound { .. }));
+    let candle = first(|it| matches!(it, Record::Candle { .. }));
+    assert!(asked < told && told < candle && candle < usize::MAX, "{asked} {told} {candle}");
+}
