@@ -52,7 +52,7 @@ pub struct ExchangeArguments {
     #[arg(long, value_name = "ASSET=AMOUNT", value_parser = parse_balance)]
     balance: Vec<(String, Decimal)>,
     /// Commission of what is received, in 1/100 percent
-    #[arg(long, value_name = "BPS", default_value = "10", value_parser = parse_amount)]
+    #[arg(long, value_name = "BPS", default_value = "10", value_parser = parse_commission)]
     commission_bps: Decimal,
     /// How much worse than the price an order that takes is filled, in 1/100 percent
     #[arg(long, value_name = "BPS", default_value = "0", value_parser = parse_slippage)]
@@ -127,6 +127,12 @@ fn parse_start(text: &str) -> Result<Start, String> {
 fn parse_amount(text: &str) -> Result<Decimal, String> {
     let amount = text.parse().ok().filter(|amount: &Decimal| !amount.is_sign_negative());
     amount.ok_or_else(|| "it must be a number that is not negative".to_owned())
+}
+
+fn parse_commission(text: &str) -> Result<Decimal, String> {
+    let bps =
+        text.parse().ok().filter(|bps: &Decimal| !bps.is_sign_negative() && *bps < Decimal::from(10_000));
+    bps.ok_or_else(|| "it must be a number from 0, below 10000".to_owned())
 }
 
 fn parse_slippage(text: &str) -> Result<f64, String> {
