@@ -16,9 +16,18 @@ fn parser_type(raw: &str) -> String {
     }
 }
 
-pub(super) fn parse_error(kind: &ParseErrorType, position: Position, source: &str) -> Diagnostic {
+/// Whether a dot is the last before this place.
+fn is_after_dot(text: &str, line: usize, column: usize) -> bool {
+    let before: String =
+        text.lines().take(line.saturating_sub(1)).flat_map(|line| line.chars().chain(['\n'])).collect();
+    let here = text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
+    let here: String = here.chars().take(column.saturating_sub(1)).collect();
+    format!("{before}{here}").trim_end().ends_with('.')
+}
+
+pub(super) fn parse_error(kind: &ParseErrorType, position: Position, text: &str) -> Diagnostic {
     use ParseErrorType as P;
-    let source = Source::new(source);
+    let source = Source::new(text);
     let (line, column) = place(position);
     let found = source.at(line, column).map(|token| source.text(token));
     let at = |message: String| Diagnostic::error(line, column, message);
@@ -76,6 +85,12 @@ pub(super) fn parse_error(kind: &ParseErrorType, position: Position, source: &st
         P::AssignmentToConstant(name) => at(format!("`{name}` is a constant and cannot be assigned")),
         P::AssignmentToInvalidLHS(..) => at("this cannot be assigned to".to_string())
             .with_help("on the left of `=` stands a variable, a property or an element; comparing is `==`"),
+        P::PropertyExpected if found == Some(",") => {
+            at("the name of an entry is needed here".to_string()).with_help("there is a comma too many")
+        }
+        P::PropertyExpected if !is_after_dot(text, line, column) => {
+            at("the name of an entry is needed here".to_string()).with_help("write `#{ name: value }`")
+        }
         P::PropertyExpected => at("after a dot stands the name of a property or a method".to_string()),
         P::VariableExpected => at("a name is needed here".to_string()),
         P::LoopBreak => at("`break` and `continue` work only inside a loop".to_string()),
