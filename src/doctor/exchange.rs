@@ -211,7 +211,7 @@ async fn by_rest(plan: &Plan) -> Vec<Check> {
     checks.append(&mut keys);
     let of_symbol = info.as_ref().ok().and_then(|info| info.symbol(&plan.symbol));
     if let Some(account) = &account {
-        checks.push(judge::rights(account, of_symbol, plan.venue));
+        checks.push(judge::rights(account, of_symbol, plan.venue, plan.endpoints.are_play_money()));
     }
     checks.push(symbol);
     if let Some(account) = &account {

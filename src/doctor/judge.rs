@@ -225,7 +225,7 @@ pub fn refused_key(kind: KeyKind, origin: &str, url: &str, venue: Preset, error:
 }
 
 /// What the account may do. Where money is nobody's, it does not matter that it may be withdrawn.
-pub fn rights(account: &Account, symbol: Option<&SymbolInfo>, venue: Preset) -> Check {
+pub fn rights(account: &Account, symbol: Option<&SymbolInfo>, venue: Preset, is_play_money: bool) -> Check {
     let may = |may: bool| if may { "may" } else { "may not" };
     let text = format!(
         "{} account, {} trade, {} withdraw",
@@ -237,7 +237,7 @@ pub fn rights(account: &Account, symbol: Option<&SymbolInfo>, venue: Preset) -> 
         let lacks = |set: &&Vec<String>| !set.iter().any(|one| account.permissions.contains(one));
         symbol.permission_sets.iter().filter(|set| !set.is_empty()).find(lacks)
     });
-    if account.can_withdraw && matches!(venue, Preset::Live | Preset::Local) {
+    if account.can_withdraw && (matches!(venue, Preset::Live | Preset::Local) || !is_play_money) {
         return Check::problem("rights", text).remedy(
             "whoever gets hold of the key could take the money away: use a key without the right to withdraw, \
              for trading only and from this address only, best of a sub-account",

@@ -286,6 +286,7 @@ impl ClientManager {
         let mut last_seen: Option<Kline> = None;
         // Without open klines between candles there is nothing to judge silence by.
         let watches = self.settings.trades;
+        let mut is_up = false;
         loop {
             let ask = async {
                 sleep(patience).await;
@@ -294,7 +295,7 @@ impl ClientManager {
             // Whatever comes meanwhile ends the question.
             let item = tokio::select! {
                 item = stream.next() => item,
-                newest = ask, if watches => {
+                newest = ask, if watches && is_up => {
                     patience = (patience * 2).min(SILENCE_MOST);
                     let Some(newest) = newest else { continue };
                     let other = |seen: &Kline| (seen.open_time, seen.volume) != (newest.open_time, newest.volume);
@@ -311,13 +312,12 @@ impl ClientManager {
             match item {
                 Some(StreamItem::Connected { .. }) => {
                     *generation += 1;
-                    let within = self.settings.answer_timeout;
-                    if *generation > 1 {
-                        // This machine may have slept, and its clock with it. What needs it says so if that fails.
-                        _ = timeout(within, self.rest.sync_clock()).await;
-                    }
-                    // What was seen before a connection was lost is old though this one is not silent.
-                    last_seen = timeout(within, self.newest()).await.unwrap_or_default();
+                    is_up = true;
+                    // This machine may have slept, and its clock with it: what needs it says so if that fails. And what
+                    // was seen before a connection was lost is old though this one is not silent.
+                    let both = async { tokio::join!(self.rest.sync_clock(), self.newest()) };
+                    let answers = timeout(self.settings.answer_timeout, both).await;
+                    last_seen = answers.ok().and_then(|(_, newest)| newest);
                     send(out, Message::FeedUp { generation: *generation })?;
                     self.catch_up(feed, out).await?;
                 }
@@ -350,7 +350,8 @@ impl ClientManager {
                     )?;
                 }
                 Some(StreamItem::Disconnected { reason, .. }) => {
-                    send(out, Message::FeedDown { why: reason })?
+                    is_up = false;
+                    send(out, Message::FeedDown { why: reason })?;
                 }
                 None => return Ok(()),
             }

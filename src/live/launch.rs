@@ -114,11 +114,18 @@ pub fn launch(
     };
     let about =
         About { bot: plan.bot.clone(), symbol: plan.symbol.clone(), venue: plan.venue.name().to_owned() };
-    let trader = prepare(plan, runtime, channel, watcher, notifier.clone());
-    let result = trader.and_then(|trader| Ok(trader.run()?));
-    if let Err(error) = &result {
-        notifier.notify(about.ended_by(error));
-    }
+    let result = match prepare(plan, runtime, channel, watcher, notifier.clone()) {
+        Ok(trader) => trader.run().map_err(|error| {
+            notifier.notify(about.ended_by(&error));
+            error.into()
+        }),
+        // The one that runs is well.
+        Err(error @ LaunchError::State(StateError::Running { .. })) => Err(error),
+        Err(error) => {
+            notifier.notify(about.not_begun(&error));
+            Err(error)
+        }
+    };
     runtime.block_on(notifier.close(PATIENCE_OF_NOTICES));
     result
 }
@@ -195,7 +202,13 @@ fn prepare(
     if has_account && !begun.first.is_empty() {
         cancel_orphans(&mut begun, &client, runtime, &bot, watcher.as_mut())?;
     }
-    let last_close = begun.desk.data().candles().close_time.last().copied();
+    let known = begun.desk.data().candles().close_time.last().copied();
+    let missed = match known.filter(|_| !begun.first.is_empty()) {
+        // The feed asks for them again where this fails.
+        Some(close) => runtime.block_on(client.candles(Some(close + 1), usize::MAX)).unwrap_or_default(),
+        None => Vec::new(),
+    };
+    let last_close = missed.last().map(|candle| candle.close_time).or(known);
     let (progress, seen) = watch::channel(Progress::default());
     let feed = client.clone().feed(last_close, outbox.clone());
     runtime.spawn(endless("what follows the market", feed, outbox.clone()));
@@ -258,6 +271,7 @@ fn prepare(
         is_led,
         begins_anew,
         first: begun.first,
+        missed,
     });
     Ok(trader)
 }

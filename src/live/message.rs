@@ -83,4 +83,20 @@ impl Message {
             Message::Candle(_) | Message::Trade { .. } | Message::Moved { .. } | Message::MarketEnded
         )
     }
+
+    /// When the first of the executions was that it tells of, if it tells of any.
+    pub fn first_execution(&self) -> Option<i64> {
+        let of = |news: &News| news.executions.iter().map(|execution| execution.time).min();
+        let answered = |answer: &Answered| match answer {
+            Answered::Accepted(news) => of(news),
+            _ => None,
+        };
+        match self {
+            Message::News(news) => of(news),
+            Message::Answer { outcome, cancel, .. } => {
+                [Some(outcome), cancel.as_ref()].into_iter().flatten().filter_map(answered).min()
+            }
+            _ => None,
+        }
+    }
 }

@@ -71,7 +71,12 @@ impl About {
         Notice { kind, title: format!("{bot}: {title}"), text, fields }
     }
 
-    /// That a trader did not start, or ends otherwise than it was told to.
+    /// That a trader could not begin.
+    pub fn not_begun(&self, error: &dyn std::error::Error) -> Notice {
+        self.notice(NoticeKind::Alarm, "did not start", error.to_string())
+    }
+
+    /// That a trader ends otherwise than it was told to.
     pub fn ended_by(&self, error: &dyn std::error::Error) -> Notice {
         self.notice(NoticeKind::Alarm, "ended by an error", error.to_string())
     }

@@ -156,7 +156,14 @@ impl Walk {
     pub fn step(&mut self, entry: &Entry<Record>) -> Result<(), RecoveryError> {
         let record = &entry.record;
         if record.is_output() {
-            let again = self.due.pop_front();
+            let mut again = self.due.pop_front();
+            if let (Record::Script { line: written, .. }, Some(Record::Script { line, .. })) =
+                (record, &mut again)
+                && written.is_empty()
+            {
+                // Journals of before it was written down.
+                line.clear();
+            }
             if again.as_ref() == Some(record) {
                 return Ok(());
             }

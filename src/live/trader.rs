@@ -22,6 +22,7 @@ use crate::model::money::decimal;
 use crate::model::{Candle, iso};
 use crate::script::Script;
 use rust_decimal::Decimal;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
@@ -98,6 +99,8 @@ pub struct Parts {
     pub begins_anew: bool,
     /// What the desk is to be told first, after a restart.
     pub first: Vec<Record>,
+    /// Candles that closed since, as far as they are known.
+    pub missed: Vec<Candle>,
 }
 
 /// How a trader ended.
@@ -122,11 +125,20 @@ pub struct Trader {
     progress: Progress,
     /// Whether the account is still to be compared with the books, after a restart.
     compares: bool,
-    /// After a restart, what the market did: told once it is known what became of the orders, as a candle is not to be
-    /// decided on with a position that is gone; or at this time, whatever is known by then.
-    held: Option<(Instant, Vec<Message>)>,
+    /// After a restart, until it is known what became of the orders.
+    held: Option<Held>,
     /// Numbers of executions that are booked: those of late.
-    known: std::collections::VecDeque<u64>,
+    known: VecDeque<u64>,
+}
+
+/// What the market did since the session was left. A candle is decided on once it is known what was executed before its
+/// close, so that nobody decides with a position that is gone, or without one that was there.
+struct Held {
+    /// From then on, whatever is known.
+    by: Instant,
+    missed: VecDeque<Candle>,
+    /// Candles and prices that came since.
+    messages: Vec<Message>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -178,7 +190,8 @@ impl Trader {
         self.settle_trades()?;
         for record in std::mem::take(&mut self.parts.first) {
             self.tell(&record)?;
-            self.held = Some((Instant::now() + ORDERS_FIRST, Vec::new()));
+            let missed = std::mem::take(&mut self.parts.missed).into();
+            self.held.get_or_insert(Held { by: Instant::now() + ORDERS_FIRST, missed, messages: Vec::new() });
         }
         self.watch()?;
         self.publish();
@@ -197,10 +210,8 @@ impl Trader {
                 // Never disconnected: a sender is among the parts.
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
             }
-            if self.held.as_ref().is_some_and(|(by, _)| self.is_settled() || Instant::now() >= *by)
-                && let Some((_, messages)) = self.held.take()
-            {
-                messages.into_iter().try_for_each(|message| self.on_message(message))?;
+            if self.held.as_ref().is_some_and(|held| self.is_settled() || Instant::now() >= held.by) {
+                self.release()?;
             }
             self.on_time()?;
             self.publish();
@@ -359,12 +370,39 @@ impl Trader {
         last.into_iter().try_for_each(|trade| self.log_trade(&trade))
     }
 
-    fn on_message(&mut self, message: Message) -> Result<(), TraderError> {
-        if let Some((_, held)) = &mut self.held
-            && message.is_of_market()
+    /// Tells the missed candles that had closed before `time`.
+    fn catch_up(&mut self, time: i64) -> Result<(), TraderError> {
+        while let Some(held) = &mut self.held
+            && let Some(candle) = held.missed.pop_front_if(|candle| candle.close_time < time)
         {
-            held.push(message);
-            return Ok(());
+            self.on_candle(candle)?;
+        }
+        Ok(())
+    }
+
+    /// Tells what was kept back.
+    fn release(&mut self) -> Result<(), TraderError> {
+        self.catch_up(i64::MAX)?;
+        let Some(Held { messages, .. }) = self.held.take() else { return Ok(()) };
+        // A price of before a later candle is too old to order at.
+        let last_candle = messages.iter().rposition(|message| matches!(message, Message::Candle(_)));
+        for (index, message) in messages.into_iter().enumerate() {
+            if !matches!(message, Message::Trade { .. }) || last_candle.is_none_or(|last| index > last) {
+                self.on_message(message)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn on_message(&mut self, message: Message) -> Result<(), TraderError> {
+        if let Some(held) = &mut self.held {
+            if message.is_of_market() {
+                held.messages.push(message);
+                return Ok(());
+            }
+            if let Some(time) = message.first_execution() {
+                self.catch_up(time)?;
+            }
         }
         match message {
             Message::Candle(candle) => self.on_candle(candle),

@@ -210,11 +210,9 @@ pub fn trade(arguments: &TradeArguments) -> Result<(), Failure> {
     let bot = match &arguments.bot {
         Some(bot) => bot.clone(),
         None => {
-            // The symbol stays whole: one script on two of them is two bots.
-            let symbol = format!("-{}", arguments.symbol().to_lowercase());
-            let room = BOT_NAME_MAX.saturating_sub(symbol.chars().count());
-            let name = script.name().chars().take(room).chain(symbol.chars());
-            name.map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' })
+            let name: String = format!("{}-{}", script.name(), arguments.symbol().to_lowercase());
+            name.chars()
+                .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' })
                 .take(BOT_NAME_MAX)
                 .collect()
         }

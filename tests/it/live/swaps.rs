@@ -440,6 +440,12 @@ fn a_bad_config_changes_nothing_and_is_said_with_its_place() {
     assert_eq!(configs, 1);
 }
 
+/// Records since the last start.
+fn since_restart(entries: &[Entry<Record>]) -> &[Entry<Record>] {
+    let again = entries.iter().rposition(|entry| matches!(entry.record, Record::Restart { .. })).unwrap();
+    &entries[again..]
+}
+
 #[test]
 fn after_a_restart_orders_are_known_before_candles_are_decided_on() {
     let (world, mut trader) = beating(&["hold=100"]);
@@ -451,12 +457,45 @@ fn after_a_restart_orders_are_known_before_candles_are_decided_on() {
     let mut trader = world.trader(&world.path("beat.rhai"), &["hold=100"]);
     trader.decision();
     let (_, entries) = trader.stop();
-    let again = entries.iter().rposition(|entry| matches!(entry.record, Record::Restart { .. })).unwrap();
     let first = |is: fn(&Record) -> bool| {
-        entries[again..].iter().position(|entry| is(&entry.record)).unwrap_or(usize::MAX)
+        since_restart(&entries).iter().position(|entry| is(&entry.record)).unwrap_or(usize::MAX)
     };
     let asked = first(|it| matches!(it, Record::Request { request: Request::AskOrder { .. }, .. }));
     let told = first(|it| matches!(it, Record::News(_) | Record::Unfound { .. }));
     let candle = first(|it| matches!(it, Record::Candle { .. }));
     assert!(asked < told && told < candle && candle < usize::MAX, "{asked} {told} {candle}");
+}
+
+#[test]
+fn what_was_sold_in_between_is_booked_between_the_candles_it_was_sold_between() {
+    for _ in 0..10 {
+        let world = World::new(SPEED);
+        world.save("beat.rhai", BEAT.replace("stop_pct(0.2)", "stop_pct(0.002)"));
+        let mut trader = world.trader(&world.path("beat.rhai"), &["hold=100"]);
+        trader.entered();
+        let (_, entries) = trader.stop();
+        if entries.iter().any(|entry| matches!(entry.record, Record::Trade(_))) {
+            // Too early: nobody has missed it.
+            continue;
+        }
+        std::thread::sleep(Duration::from_millis(5_000));
+        let mut trader = world.trader(&world.path("beat.rhai"), &["hold=100"]);
+        trader.decisions(8);
+        let (_, entries) = trader.stop();
+        let entries = since_restart(&entries);
+        let trade = entries.iter().enumerate().find_map(|(index, entry)| match &entry.record {
+            Record::Trade(closed) => Some((index, closed.exit_at)),
+            _ => None,
+        });
+        let Some((sold, exit_at)) = trade else { continue };
+        let candles = entries.iter().enumerate().filter_map(|(index, entry)| match &entry.record {
+            Record::Candle { candle } => Some((index, candle.close_time)),
+            _ => None,
+        });
+        let (before, after): (Vec<_>, Vec<_>) = candles.partition(|(index, _)| *index < sold);
+        assert!(before.iter().all(|(_, close)| *close < exit_at), "{exit_at} {before:?}");
+        assert!(after.iter().all(|(_, close)| *close >= exit_at), "{exit_at} {after:?}");
+        return;
+    }
+    panic!("ten times, no stop was reached while nobody traded");
 }

@@ -320,5 +320,5 @@ fn a_trader_tells_how_it_begins_and_how_it_ends() {
     let trader = world.trader(&script, &[]);
     let error = trader.refused().to_string();
     let (_, last) = runtime.block_on(server.next());
-    assert_eq!((title(&last), last["text"].as_str()), ("test: ended by an error".to_owned(), Some(&*error)));
+    assert_eq!((title(&last), last["text"].as_str()), ("test: did not start".to_owned(), Some(&*error)));
 }
