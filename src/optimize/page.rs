@@ -101,9 +101,6 @@ pub fn page(
             warnings.push(format!("Walk-forward: nothing was traded from {from} to {to}: {error}"));
         }
     }
-    if findings.best.figures.get("trades_total").unwrap_or(0.0) < plan.min_trades as f64 {
-        warnings.push(format!("No trial made {} trades or more (--min-trades).", plan.min_trades));
-    }
     let sentence = findings.sentence();
     // A base rule that was tried stays in the table where it came out as off.
     let searched = best.job.parameters.entries().iter().filter(|entry| {

@@ -446,6 +446,28 @@ fn the_verdict_is_about_the_best_and_not_about_another_trial() {
 }
 
 #[test]
+fn where_no_trial_made_the_trades_asked_for_it_is_said() {
+    let play = Playground::good();
+    let arguments = "optimize good.rhai --data BTCUSDT_1h.csv --grid grid.yaml --out";
+    let words = "No combination made 1,000 trades (--min-trades): the most were ";
+    let said = play.mista(&format!("{arguments} out --min-trades 1000 --save-details")).ok();
+    let text = said.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("looking for the highest Sharpe ratio; none made 1,000 trades #"), "{text}");
+    assert!(text.contains(words) && !text.contains("mista forward-test"), "{text}");
+    let details = Details::read(&play.read("out/details/sharpe_ratio_good_BTCUSDT_1h.csv"));
+    let trades = |row| details.cell(row, "trades_total").parse::<u64>().unwrap();
+    let most = (0..details.rows.len()).map(trades).max().unwrap();
+    assert!(text.contains(&format!("{words}{most}.")), "{text}");
+    assert!(text.contains(&format!("next: search again with --min-trades {most} or less")), "{text}");
+    assert!(play.read("out/reports/sharpe_ratio_good_BTCUSDT_1h.html").contains(words));
+    let json = play.mista(&format!("{arguments} json --min-trades 1000 --json")).ok().json();
+    assert!(json["overfitting"]["sentence"].as_str().unwrap().ends_with(&format!("{words}{most}.")));
+
+    let said = play.mista(&format!("{arguments} enough --min-trades {most}")).ok();
+    assert!(said.out.contains("next:  mista forward-test") && !said.out.contains("--min-trades"));
+}
+
+#[test]
 fn where_every_trial_fails_nothing_is_written() {
     let play = Playground::good()
         .with("moody.rhai", MOODY)

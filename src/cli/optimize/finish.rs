@@ -6,12 +6,12 @@ use crate::cli::{Exit, Failure, complain, print, write};
 use crate::job::Job;
 use crate::optimize::trials::Trials;
 use crate::optimize::{
-    BestParams, Findings, FindingsError, Runner, Study, overfitting_figures, page, search_in_words,
+    BestParams, Findings, FindingsError, Runner, Study, TooFew, overfitting_figures, page, search_in_words,
     walked_sentence,
 };
 use crate::report::figures;
 use crate::report::html::{BatchPage, Cell, Column, Script as ChartScript, Tone, batch_page, chart_script};
-use crate::report::number::grouped;
+use crate::report::number::{counted, grouped};
 use crate::report::{Metrics, NewFile};
 use crate::script::Parameters;
 use serde_json::{Value, json};
@@ -201,6 +201,9 @@ impl Finished<'_> {
         if findings.failed > 0 {
             let _ = write!(tried, "; {} failed", grouped(findings.failed as f64, 0));
         }
+        if let Some(TooFew { asked, .. }) = findings.too_few {
+            let _ = write!(tried, "; none made {}", counted(asked, "trade"));
+        }
         let _ = writeln!(out, "{}\n", wrap(&tried, ""));
         let top: Vec<_> = findings.top.iter().take(SHOWN).collect();
         out.push_str(&table::trials(self.study, &top));
@@ -248,7 +251,16 @@ impl Finished<'_> {
             let _ = writeln!(out, "{what:<16} {}", path.display());
         }
         let best = self.files.first().map(|(_, path)| path.display().to_string()).unwrap_or_default();
-        let _ = writeln!(out, "next:  mista forward-test {best}");
+        let _ = match findings.too_few {
+            // What was asked for was not found.
+            Some(TooFew { most, .. }) => {
+                writeln!(
+                    out,
+                    "next:  search again with --min-trades {most} or less, more candles, or other values"
+                )
+            }
+            None => writeln!(out, "next:  mista forward-test {best}"),
+        };
         out
     }
 }
@@ -289,6 +301,9 @@ fn batch_text(tasks: &[Task<Finished<'_>>], output: &Output) -> String {
         let _ = writeln!(out, "best by {}\n", figures::label(finished.study.plan.metric.key()));
     }
     out.push_str(&table::columns(&heads, &tasks.iter().map(row).collect::<Vec<_>>()));
+    for remark in too_few(tasks) {
+        let _ = writeln!(out, "\n{}", wrap(&remark, ""));
+    }
     let _ = writeln!(out, "\nindex            {}", output.out.join("index.html").display());
     if output.out == Path::new(OUT) {
         let _ = writeln!(out, "next:  mista forward-test --all");
@@ -297,6 +312,14 @@ fn batch_text(tasks: &[Task<Finished<'_>>], output: &Output) -> String {
         let _ = writeln!(out, "next:  mista forward-test {}", files.display());
     }
     out
+}
+
+/// Of each task in which no trial made the trades that were asked for.
+fn too_few(tasks: &[Task<Finished<'_>>]) -> Vec<String> {
+    let remark = |(name, result): &Task<Finished<'_>>| {
+        Some(format!("{name}: {}", result.as_ref().ok()?.findings.too_few?))
+    };
+    tasks.iter().filter_map(remark).collect()
 }
 
 fn batch_json(tasks: &[Task<Finished<'_>>]) -> Result<Value, Failure> {
@@ -376,7 +399,7 @@ fn index(tasks: &[Task<Finished<'_>>]) -> String {
         failed: failed.collect(),
         settings: Vec::new(),
         provenance: vec![("mista".into(), env!("CARGO_PKG_VERSION").into())],
-        warnings: Vec::new(),
+        warnings: too_few(tasks),
         capsule: String::new(),
     })
 }
