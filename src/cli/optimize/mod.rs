@@ -58,12 +58,12 @@ pub struct OptimizeArguments {
     /// Try the whole grid, or combinations of it drawn at random
     #[arg(long, value_enum, default_value = "grid")]
     search: Method,
-    /// With --search random: how many combinations
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = parse_positive)]
-    samples: u64,
-    /// With --search random: another seed draws other combinations
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = parse_count::<u64>)]
-    seed: u64,
+    /// With --search random: how many combinations [default: 100]
+    #[arg(long, value_name = "N", value_parser = parse_positive)]
+    samples: Option<u64>,
+    /// With --search random: another seed draws other combinations [default: 0]
+    #[arg(long, value_name = "N", value_parser = parse_count::<u64>)]
+    seed: Option<u64>,
     /// Trials with fewer trades come after all others
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = parse_count::<u64>)]
     min_trades: u64,
@@ -123,6 +123,9 @@ enum Method {
     Random,
 }
 
+/// What is drawn by --search random unless said otherwise.
+const SAMPLES: u64 = 100;
+
 /// Candles × trials from which on a search is asked about first: some twenty minutes on two cores.
 const LARGE: u64 = 2_000_000_000;
 
@@ -137,6 +140,13 @@ pub fn optimize(arguments: &OptimizeArguments) -> Result<(), Failure> {
 type Task<T> = (String, Result<T, Failure>);
 
 fn search(arguments: &OptimizeArguments) -> Result<(), Failure> {
+    let drawn = [("--samples", arguments.samples), ("--seed", arguments.seed)];
+    if let (Method::Grid, Some((flag, _))) = (arguments.search, drawn.iter().find(|flag| flag.1.is_some())) {
+        let message = format!(
+            "{flag} goes with --search random: say that too, or leave {flag} out, and the whole grid is tried"
+        );
+        return Err(Failure::new(Exit::Usage, message));
+    }
     let grids =
         GridFile::load(&arguments.grid).map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
     let tasks = match &arguments.script {
@@ -382,7 +392,10 @@ fn study(
     let setup = Setup::new(&config, shared.market.clone())?;
     let search = match arguments.search {
         Method::Grid => Search::Grid,
-        Method::Random => Search::Random { samples: arguments.samples, seed: arguments.seed },
+        Method::Random => Search::Random {
+            samples: arguments.samples.unwrap_or(SAMPLES),
+            seed: arguments.seed.unwrap_or_default(),
+        },
     };
     let plan = Plan {
         recipe: Recipe::of(&script, &parameters, &setup),
