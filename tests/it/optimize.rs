@@ -545,6 +545,23 @@ fn a_task_that_fails_stops_no_other() {
 }
 
 #[test]
+fn where_every_task_fails_the_index_stays_as_it_was() {
+    let play = shop();
+    for flags in ["--strategies god", "--symbols XUSDT", "--strategies throws,broken"] {
+        let said = play.mista(&format!("optimize --all {flags}")).failed(1, "tasks failed, see above");
+        assert!(said.out.contains("failed") && !said.out.contains("next:"), "{flags}: {}", said.out);
+        assert!(!said.out.contains("index.html"), "{flags}: {}", said.out);
+        let left = play.files("results").into_keys().filter(|name| !name.is_empty() && !name.ends_with('/'));
+        assert_eq!(left.collect::<Vec<_>>(), [""; 0], "{flags}");
+    }
+    let said = play.mista("optimize --all --strategies good").ok();
+    assert!(said.out.contains("next:  mista forward-test --all"), "{}", said.out);
+    let before = play.files("results");
+    play.mista("optimize --all --strategies god").failed(1, "tasks failed, see above");
+    same("after a search that failed", &before, &play.files("results"));
+}
+
+#[test]
 fn of_tasks_with_one_name_the_first_is_run() {
     let play = shop().with("run.yaml", "symbol: XUSDT\n");
     play.mista("optimize --all --strategies good,good,strategies/good.rhai --symbols BTCUSDT,ETHUSDT --config run.yaml")

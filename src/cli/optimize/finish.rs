@@ -297,12 +297,16 @@ fn batch_text(tasks: &[Task<Finished<'_>>], output: &Output) -> String {
         ],
     };
     let mut out = String::new();
-    if let Some((_, Ok(finished))) = tasks.iter().find(|(_, result)| result.is_ok()) {
+    let first = tasks.iter().find_map(|(_, result)| result.as_ref().ok());
+    if let Some(finished) = first {
         let _ = writeln!(out, "best by {}\n", figures::label(finished.study.plan.metric.key()));
     }
     out.push_str(&table::columns(&heads, &tasks.iter().map(row).collect::<Vec<_>>()));
     for remark in too_few(tasks) {
         let _ = writeln!(out, "\n{}", wrap(&remark, ""));
+    }
+    if first.is_none() {
+        return out;
     }
     let _ = writeln!(out, "\nindex            {}", output.out.join("index.html").display());
     if output.out == Path::new(OUT) {

@@ -235,7 +235,8 @@ fn search(arguments: &OptimizeArguments) -> Result<(), Failure> {
         };
         finished.push((name.clone(), one));
     }
-    if all {
+    // Where nothing came out, what came of the search before is worth more.
+    if all && finished.iter().any(|(_, finished)| finished.is_ok()) {
         finish::write_index(&finished, &arguments.output)?;
     }
     for ((_, begun), (_, finished)) in begun.iter().zip(&finished) {
