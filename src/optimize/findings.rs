@@ -256,6 +256,11 @@ impl Findings {
 }
 
 impl Findings {
+    /// Whether the best is the trial with the highest Sharpe ratio, so that both have one deflated Sharpe ratio.
+    pub fn best_is_highest(&self) -> bool {
+        (self.judged.sharpe, self.judged.dsr) == (self.overfitting.sharpe, self.overfitting.dsr)
+    }
+
     /// The verdict in a sentence or two.
     pub fn sentence(&self) -> String {
         let mut sentence = self.verdict.sentence(&self.judged);

@@ -443,6 +443,17 @@ fn the_verdict_is_about_the_best_and_not_about_another_trial() {
         assert_eq!(by_sharpe[figure], by_drawdown[figure], "{figure} is of all trials");
     }
     assert_ne!(by_sharpe["sentence"], by_drawdown["sentence"]);
+
+    // Each figure says of which of the two it is, the sentence's first.
+    let said = play.mista(&format!("optimize breakout.rhai {} --metric max_drawdown", period())).ok().out;
+    let figure = |name: &str| said.lines().find_map(|line| line.trim().strip_prefix(name)).map(str::trim);
+    let highest = format!("{:.3}", by_sharpe["dsr"].as_f64().unwrap());
+    assert_eq!(figure("Deflated Sharpe ratio, highest Sharpe"), Some(highest.as_str()), "{said}");
+    let best: f64 = figure("Deflated Sharpe ratio of the best").unwrap().parse().unwrap();
+    let words = format!("{:.0} % certain", (best * 100.0).floor());
+    assert!(by_drawdown["sentence"].as_str().unwrap().contains(&words), "{words}: {said}");
+    let said = play.mista(&format!("optimize breakout.rhai {}", period())).ok().out;
+    assert!(said.contains(&format!("Deflated Sharpe ratio                  {highest}")), "{said}");
 }
 
 #[test]

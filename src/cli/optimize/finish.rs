@@ -302,6 +302,9 @@ fn batch_text(tasks: &[Task<Finished<'_>>], output: &Output) -> String {
         let _ = writeln!(out, "best by {}\n", figures::label(finished.study.plan.metric.key()));
     }
     out.push_str(&table::columns(&heads, &tasks.iter().map(row).collect::<Vec<_>>()));
+    if tasks.iter().any(|(_, result)| result.as_ref().is_ok_and(|f| !f.findings.best_is_highest())) {
+        let _ = writeln!(out, "\nDSR is that of the highest Sharpe ratio, the verdict that of the best.");
+    }
     for remark in too_few(tasks) {
         let _ = writeln!(out, "\n{}", wrap(&remark, ""));
     }
@@ -344,7 +347,7 @@ const COLUMNS: [Column<'static>; 10] = [
     Column::text("Verdict"),
     Column::number("Best").hint("the metric of the best trial, in-sample"),
     Column::number("Return").hint("of the best trial, in-sample"),
-    Column::number("DSR").hint("deflated Sharpe ratio: 0.95 or more stands out of what luck gives"),
+    Column::number("DSR").hint("deflated Sharpe ratio of the trial with the highest Sharpe ratio: 0.95 or more stands out of what luck gives"),
     Column::number("PBO").hint("probability of backtest overfitting: the lower the better"),
     Column::number("Plateau").hint("median of the neighbours in the grid, of the best's value"),
     Column::number("Trials"),
