@@ -29,7 +29,7 @@ const CHUNK: usize = 256;
 pub enum FindingsError {
     #[error(transparent)]
     Trials(#[from] TrialsError),
-    #[error("all {trials} trials failed; the first says: {error}")]
+    #[error("{}: {error}", all_failed(*.trials))]
     AllFailed { trials: u64, error: String },
     /// The script's own words.
     #[error("{0}")]
@@ -39,6 +39,13 @@ pub enum FindingsError {
     Recipe(#[from] RecipeError),
     #[error("cannot write the details: {0}")]
     Details(#[from] std::io::Error),
+}
+
+fn all_failed(trials: u64) -> String {
+    match trials {
+        1 => "the only trial failed".to_owned(),
+        trials => format!("all {trials} trials failed; the first says"),
+    }
 }
 
 /// A combination and what came of it.

@@ -89,9 +89,9 @@ pub fn page(
     let mut warnings = best.notes.clone();
     if let Some((number, error)) = &findings.first_error {
         warnings.push(format!(
-            "{} of {} trials failed; the first ({}): {error}",
+            "{} of {} failed; the first ({}): {error}",
             findings.failed,
-            findings.trials,
+            counted(findings.trials, "trial"),
             plan.grid.labels(*number).join(", ")
         ));
     }
@@ -183,6 +183,7 @@ pub fn overfitting_figures(findings: &Findings) -> Vec<Figure<'static>> {
     };
     let beside = match findings.neighbours {
         0 => "no neighbours in the grid were tried".to_owned(),
+        1 => "the one neighbour in the grid, of the best's value".to_owned(),
         count => format!("median of the {count} neighbours in the grid, of the best's value"),
     };
     figures.extend([

@@ -479,6 +479,26 @@ fn where_no_trial_made_the_trades_asked_for_it_is_said() {
 }
 
 #[test]
+fn one_combination_is_counted_as_one() {
+    let play = Playground::good();
+    let fixed = "--set period=3 --set factor=1 --set stop_loss_pct=0.02";
+    let said = play
+        .mista(&format!(
+            "optimize good.rhai --data BTCUSDT_1h.csv --grid grid.yaml --end 2021-01-04T01:00:00Z {fixed}"
+        ))
+        .ok()
+        .out;
+    assert!(said.contains("· 1 candle\n1 combination (grid)"), "{said}");
+    assert!(!said.contains("BEST"), "nothing was chosen: {said}");
+    let best = play.read(&play.one("results/optimize", ".yaml"));
+    assert!(best.starts_with("# The best of 1 combination by sharpe_ratio."), "{best}");
+    let page = play.read(&play.one("results/optimize/reports", ".html"));
+    for word in [">1 candle<", ">1 trial<"] {
+        assert!(page.contains(word), "{word}");
+    }
+}
+
+#[test]
 fn where_every_trial_fails_nothing_is_written() {
     let play = Playground::good()
         .with("moody.rhai", MOODY)
@@ -559,7 +579,7 @@ fn a_task_that_fails_stops_no_other() {
 fn where_every_task_fails_the_index_stays_as_it_was() {
     let play = shop();
     for flags in ["--strategies god", "--symbols XUSDT", "--strategies throws,broken"] {
-        let said = play.mista(&format!("optimize --all {flags}")).failed(1, "tasks failed, see above");
+        let said = play.mista(&format!("optimize --all {flags}")).failed(1, "failed, see above");
         assert!(said.out.contains("failed") && !said.out.contains("next:"), "{flags}: {}", said.out);
         assert!(!said.out.contains("index.html"), "{flags}: {}", said.out);
         let left = play.files("results").into_keys().filter(|name| !name.is_empty() && !name.ends_with('/'));
@@ -568,7 +588,7 @@ fn where_every_task_fails_the_index_stays_as_it_was() {
     let said = play.mista("optimize --all --strategies good").ok();
     assert!(said.out.contains("next:  mista forward-test --all"), "{}", said.out);
     let before = play.files("results");
-    play.mista("optimize --all --strategies god").failed(1, "tasks failed, see above");
+    play.mista("optimize --all --strategies god").failed(1, "failed, see above");
     same("after a search that failed", &before, &play.files("results"));
 }
 

@@ -155,8 +155,8 @@ pub fn report(tasks: &[Task<Finished<'_>>], output: &Output, batch: bool) -> Res
             for (name, failure) in failures {
                 complain(&failure.of(name));
             }
-            let all = tasks.len();
-            Err(Failure::new(Exit::Failed, format!("{} of {all} tasks failed, see above", failures.len())))
+            let all = counted(tasks.len() as u64, "task");
+            Err(Failure::new(Exit::Failed, format!("{} of {all} failed, see above", failures.len())))
         }
     }
 }
@@ -182,16 +182,16 @@ impl Finished<'_> {
         let metric = plan.metric;
         let (from, to) = crate::optimize::days(self.study.setup.candles(), self.study.setup.rows.clone());
         let mut out = format!(
-            "{} · {} {} · {from} to {to} · {} candles\n",
+            "{} · {} {} · {from} to {to} · {}\n",
             recipe.strategy,
             recipe.symbol,
             recipe.interval,
-            grouped(recipe.candles as f64, 0)
+            counted(recipe.candles as u64, "candle")
         );
         let direction = if metric.higher_is_better() { "highest" } else { "lowest" };
         let mut tried = format!(
-            "{} combinations ({}), looking for the {direction} {}",
-            grouped(findings.trials as f64, 0),
+            "{} ({}), looking for the {direction} {}",
+            counted(findings.trials, "combination"),
             search_in_words(self.study),
             figures::label(metric.key())
         );
@@ -207,7 +207,10 @@ impl Finished<'_> {
         let _ = writeln!(out, "{}\n", wrap(&tried, ""));
         let top: Vec<_> = findings.top.iter().take(SHOWN).collect();
         out.push_str(&table::trials(self.study, &top));
-        let _ = writeln!(out, "\nBEST");
+        // With every parameter fixed, the best is what was said.
+        if !plan.grid.axes.is_empty() {
+            let _ = writeln!(out, "\nBEST");
+        }
         for entry in self
             .parameters
             .entries()

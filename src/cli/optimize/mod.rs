@@ -17,7 +17,7 @@ use crate::optimize::trials::{Shard, Trials, TrialsError, Writer};
 use crate::optimize::{
     COMBINATIONS_MOST, Grid, Metric, Plan, Runner, Search, Shared, Study, StudyError, WalkForward,
 };
-use crate::report::number::grouped;
+use crate::report::number::{counted, grouped};
 use crate::script::Script;
 use clap::{Args, Subcommand, ValueEnum};
 pub use finish::CHARTS;
@@ -530,11 +530,11 @@ fn confirm(arguments: &OptimizeArguments, studies: &[&Study]) -> Result<(), Fail
     let trials: u64 = studies.iter().map(|study| study.trials() / shards).sum();
     let threads = arguments.threads.map_or_else(threads, |threads| threads as usize);
     let text = format!(
-        "{} trials of {} candles in all, {} on {threads} thread{}",
-        grouped(trials as f64, 0),
-        grouped(all as f64, 0),
+        "{} of {} in all, {} on {}",
+        counted(trials, "trial"),
+        counted(all, "candle"),
         estimate(studies, all, threads),
-        if threads == 1 { "" } else { "s" },
+        counted(threads as u64, "thread"),
     );
     if !std::io::stdin().is_terminal() {
         return Err(Failure::new(
@@ -576,8 +576,7 @@ fn in_words(seconds: f64) -> String {
         s if s < 48.0 * 3600.0 => (s / 3600.0, "hour"),
         s => (s / 86400.0, "day"),
     };
-    let value = value.round().max(1.0);
-    format!("{} {unit}{}", grouped(value, 0), if value == 1.0 { "" } else { "s" })
+    counted(value.round().max(1.0) as u64, unit)
 }
 
 /// A flag that Ctrl-C raises; pressed again, the process ends.
