@@ -126,7 +126,8 @@ enum Method {
 /// What is drawn by --search random unless said otherwise.
 const SAMPLES: u64 = 100;
 
-/// Candles × trials from which on a search is asked about first: some twenty minutes on two cores.
+/// Candles × trials from which on a search is asked about first: some ten seconds on two cores, twenty minutes with
+/// the interpreter.
 const LARGE: u64 = 2_000_000_000;
 
 pub fn optimize(arguments: &OptimizeArguments) -> Result<(), Failure> {
