@@ -476,6 +476,13 @@ fn where_no_trial_made_the_trades_asked_for_it_is_said() {
 
     let said = play.mista(&format!("{arguments} enough --min-trades {most}")).ok();
     assert!(said.out.contains("next:  mista forward-test") && !said.out.contains("--min-trades"));
+
+    let play = shop();
+    let said = play.mista("optimize --all --strategies good --symbols BTCUSDT --min-trades 1000").ok().out;
+    let words = format!("good BTCUSDT 1h: {words}");
+    let text = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains(&words) && !text.contains("next:"), "{said}");
+    assert!(play.read("results/optimize/index.html").contains(&words));
 }
 
 #[test]

@@ -315,6 +315,11 @@ fn batch_text(tasks: &[Task<Finished<'_>>], output: &Output) -> String {
         return out;
     }
     let _ = writeln!(out, "\nindex            {}", output.out.join("index.html").display());
+    let enough =
+        |(_, result): &Task<Finished<'_>>| result.as_ref().is_ok_and(|f| f.findings.too_few.is_none());
+    if !tasks.iter().any(enough) {
+        return out;
+    }
     if output.out == Path::new(OUT) {
         let _ = writeln!(out, "next:  mista forward-test --all");
     } else {
