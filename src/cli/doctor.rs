@@ -3,6 +3,7 @@
 use super::{Exit, Failure, print};
 use crate::doctor::exchange::{Key, Plan, examine};
 use crate::doctor::{Check, Counts, Verdict, machine};
+use crate::report::number::counted;
 use crate::venues::binance::endpoints::Preset;
 use crate::venues::binance::keys;
 use clap::Args;
@@ -116,8 +117,8 @@ fn as_lines(plan: &Plan, checks: &[Check], counts: Counts) -> String {
 }
 
 fn summary(venue: Preset, counts: Counts) -> String {
-    let counted = |count: usize, thing: &str| format!("{count} {thing}{}", if count == 1 { "" } else { "s" });
-    let (problems, notes) = (counted(counts.problems, "problem"), counted(counts.notes, "note"));
+    let (problems, notes) =
+        (counted(counts.problems as u64, "problem"), counted(counts.notes as u64, "note"));
     let purpose = match venue {
         Preset::Live => "trading with real money",
         Preset::Data => "what needs market data only",

@@ -2,7 +2,7 @@
 
 use super::Check;
 use crate::model::{DAY_MS, iso_date};
-use crate::report::number::grouped;
+use crate::report::number::{counted, grouped};
 use crate::script::suggest::nearest;
 use crate::venues::binance::endpoints::Preset;
 use crate::venues::binance::outcome::{ReadError, Refusal, RefusalKind};
@@ -31,11 +31,6 @@ const LISTED: usize = 4;
 
 fn whole(value: i64) -> String {
     grouped(value as f64, 0)
-}
-
-/// `1 order`, `2 orders`.
-pub(super) fn counted(count: usize, thing: &str) -> String {
-    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }
 
 /// `a, b, c, d and 3 more`.
@@ -461,7 +456,7 @@ pub fn candles(path: &str, rows: usize, interval_ms: i64, end_ms: i64, now_ms: i
     let check = if age_ms <= interval_ms.saturating_mul(2).max(DAY_MS) {
         Check::ok("candles", text)
     } else {
-        Check::note("candles", format!("{text}, {} ago", counted((age_ms / DAY_MS) as usize, "day")))
+        Check::note("candles", format!("{text}, {} ago", counted((age_ms / DAY_MS) as u64, "day")))
             .remedy("good for backtests; docs/data.md says where later ones come from")
     };
     check.figure("age_ms", age_ms)

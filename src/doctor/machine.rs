@@ -5,6 +5,7 @@ use crate::config::{
     BacktestRunConfig, ConfigError, GridFile, Notifications, Overrides, check_runtime, check_yaml,
 };
 use crate::data::{LoadOptions, load, symbol_of};
+use crate::report::number::counted;
 use crate::script::Script;
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -89,7 +90,7 @@ pub fn config(folder: &Path) -> Vec<Check> {
     }
     let folder = folder.display();
     if !good.is_empty() {
-        let what = judge::counted(good.len(), "good file");
+        let what = counted(good.len() as u64, "good file");
         checks.insert(0, Check::ok("config", format!("{folder}: {what}: {}", judge::listed(&good))));
     } else if checks.is_empty() {
         checks.push(Check::note("config", format!("{folder}: no file there: the defaults apply")));
@@ -136,7 +137,7 @@ pub fn scripts(folder: &Path, named: &[PathBuf]) -> Vec<Check> {
         match Script::load(path) {
             Ok(script) if script.warnings().is_empty() => good.push(name_of(path)),
             Ok(script) => {
-                let warnings = judge::counted(script.warnings().len(), "warning");
+                let warnings = counted(script.warnings().len() as u64, "warning");
                 checks
                     .push(Check::note("scripts", format!("{shown}: loads, with {warnings}")).remedy(remedy));
             }
@@ -152,7 +153,7 @@ pub fn scripts(folder: &Path, named: &[PathBuf]) -> Vec<Check> {
     }
     if !good.is_empty() {
         let load = if good.len() == 1 { "loads" } else { "load" };
-        let text = format!("{} {load}: {}", judge::counted(good.len(), "script"), judge::listed(&good));
+        let text = format!("{} {load}: {}", counted(good.len() as u64, "script"), judge::listed(&good));
         checks.insert(0, Check::ok("scripts", text));
     } else if checks.is_empty() {
         let text = format!("{}: no script there", folder.display());

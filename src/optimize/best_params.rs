@@ -7,6 +7,7 @@ use super::study::{Plan, Study};
 use crate::job::{Recipe, sha256};
 use crate::model::{Candles, parse_iso};
 use crate::report::Metrics;
+use crate::report::number::counted;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -118,8 +119,9 @@ impl BestParams {
     /// The file's text, its checksum last.
     pub fn text(&self) -> Result<String, serde_yaml::Error> {
         let head = format!(
-            "# The best of {} combinations by {}. Written by mista optimize; edited, it is no longer what was found:\n# `mista run --params` takes it all the same, `mista forward-test` does not.\n",
-            self.search.combinations, self.metric
+            "# The best of {} by {}. Written by mista optimize; edited, it is no longer what was found:\n# `mista run --params` takes it all the same, `mista forward-test` does not.\n",
+            counted(self.search.combinations, "combination"),
+            self.metric
         );
         let body = format!("{head}{}", serde_yaml::to_string(self)?);
         Ok(format!("{body}{CHECKSUM}{}\n", sha256(body.as_bytes())))

@@ -10,9 +10,10 @@ use crate::backtest::Outcome;
 use crate::engine::Counts;
 use crate::job::RecipeError;
 use crate::report::html::{Heat, Histogram};
+use crate::report::number::{counted, grouped};
 use crate::report::{Metrics, figures};
 use std::cmp::Ordering;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::io::Write;
 
 /// Trials that are listed.
@@ -28,7 +29,7 @@ const CHUNK: usize = 256;
 pub enum FindingsError {
     #[error(transparent)]
     Trials(#[from] TrialsError),
-    #[error("all {trials} trials failed; the first says: {error}")]
+    #[error("{}: {error}", all_failed(*.trials))]
     AllFailed { trials: u64, error: String },
     /// The script's own words.
     #[error("{0}")]
@@ -38,6 +39,13 @@ pub enum FindingsError {
     Recipe(#[from] RecipeError),
     #[error("cannot write the details: {0}")]
     Details(#[from] std::io::Error),
+}
+
+fn all_failed(trials: u64) -> String {
+    match trials {
+        1 => "the only trial failed".to_owned(),
+        trials => format!("all {trials} trials failed; the first says"),
+    }
 }
 
 /// A combination and what came of it.
@@ -69,6 +77,20 @@ pub struct Walked {
     pub metrics: Metrics,
 }
 
+/// `--min-trades`, and the most trades that a trial made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooFew {
+    pub asked: u64,
+    pub most: u64,
+}
+
+impl fmt::Display for TooFew {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (asked, most) = (counted(self.asked, "trade"), grouped(self.most as f64, 0));
+        write!(f, "No combination made {asked} (--min-trades): the most were {most}.")
+    }
+}
+
 /// Everything that is known once all trials have been run.
 #[derive(Debug, Clone)]
 pub struct Findings {
@@ -78,6 +100,8 @@ pub struct Findings {
     pub first_error: Option<(u64, String)>,
     /// Trials without a trade.
     pub untraded: u64,
+    /// Where no trial made the trades that were asked for, but some did trade.
+    pub too_few: Option<TooFew>,
     pub best: Found,
     /// The best trials, the best first.
     pub top: Vec<Found>,
@@ -211,6 +235,8 @@ impl Findings {
         let figure = |key: &str| best_trial.figures.get(key).unwrap_or(0.0);
         let verdict = Verdict::of(&judged, figure("cumulative_profit") > 0.0, figure("trades_total") as u64);
 
+        let (asked, most) = (study.plan.min_trades, first.most_trades);
+        let too_few = (0 < most && most < asked).then_some(TooFew { asked, most });
         let bests: Vec<Option<Found>> = best.map(|best| best.into_iter().next()).collect();
         let walked = match study.windows.is_empty() {
             true => None,
@@ -221,6 +247,7 @@ impl Findings {
             failed: first.failed,
             first_error: first.first_error,
             untraded: first.untraded,
+            too_few,
             best: best_trial,
             top,
             neighbours,
@@ -236,6 +263,11 @@ impl Findings {
 }
 
 impl Findings {
+    /// Whether the best is the trial with the highest Sharpe ratio, so that both have one deflated Sharpe ratio.
+    pub fn best_is_highest(&self) -> bool {
+        (self.judged.sharpe, self.judged.dsr) == (self.overfitting.sharpe, self.overfitting.dsr)
+    }
+
     /// The verdict in a sentence or two.
     pub fn sentence(&self) -> String {
         let mut sentence = self.verdict.sentence(&self.judged);
@@ -246,6 +278,9 @@ impl Findings {
             let hold = figures::text("buy_and_hold_pct", Some(hold));
             let _ = write!(sentence, " Holding would have earned more: {hold}.");
         }
+        if let Some(too_few) = self.too_few {
+            let _ = write!(sentence, " {too_few}");
+        }
         sentence
     }
 }
@@ -255,6 +290,7 @@ struct First {
     failed: u64,
     first_error: Option<(u64, String)>,
     untraded: u64,
+    most_trades: u64,
     /// For the whole range and each window.
     best: Vec<Best>,
     spread: SharpeSpread,
@@ -272,6 +308,7 @@ impl First {
             failed: 0,
             first_error: None,
             untraded: 0,
+            most_trades: 0,
             best: (0..=windows).map(|window| Best::new(if window == 0 { TOP } else { 1 })).collect(),
             spread: SharpeSpread::default(),
             highest_failed: false,
@@ -290,7 +327,9 @@ impl First {
             }
             match &trial {
                 Ok(figures) => {
-                    first.untraded += u64::from(figures.get("trades_total") == Some(0.0));
+                    let trades = figures.get("trades_total").unwrap_or(0.0) as u64;
+                    first.untraded += u64::from(trades == 0);
+                    first.most_trades = first.most_trades.max(trades);
                     first.spread.see(place.index, figures.sums.map_or(0.0, |sums| sums.sharpe));
                     if let Some(value) = figures.metrics[metric] {
                         let (low, high) = first.range.unwrap_or((value, value));

@@ -21,7 +21,7 @@ pub mod trials;
 pub mod verdict;
 
 pub use best_params::{BestParams, BestParamsError, candles_sha256};
-pub use findings::{Findings, FindingsError, Found, Leader, Walked};
+pub use findings::{Findings, FindingsError, Found, Leader, TooFew, Walked};
 pub use grid::{Axis, COMBINATIONS_MOST, Grid, Kept, Search};
 pub use metric::{Metric, MetricError};
 pub use overfitting::Overfitting;

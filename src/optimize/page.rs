@@ -12,7 +12,7 @@ use crate::report::html::{
     Axis, Compared, Curve, Figure, OptimizePage, Script, Tone, TopRow, Verdict, WalkForward, Window,
     optimize_page,
 };
-use crate::report::number::grouped;
+use crate::report::number::{counted, grouped};
 use std::ops::Range;
 
 /// Figures that are shown of the best trials beside the metric.
@@ -89,9 +89,9 @@ pub fn page(
     let mut warnings = best.notes.clone();
     if let Some((number, error)) = &findings.first_error {
         warnings.push(format!(
-            "{} of {} trials failed; the first ({}): {error}",
+            "{} of {} failed; the first ({}): {error}",
             findings.failed,
-            findings.trials,
+            counted(findings.trials, "trial"),
             plan.grid.labels(*number).join(", ")
         ));
     }
@@ -100,9 +100,6 @@ pub fn page(
             let (from, to) = days(candles, step.window.test.clone());
             warnings.push(format!("Walk-forward: nothing was traded from {from} to {to}: {error}"));
         }
-    }
-    if findings.best.figures.get("trades_total").unwrap_or(0.0) < plan.min_trades as f64 {
-        warnings.push(format!("No trial made {} trades or more (--min-trades).", plan.min_trades));
     }
     let sentence = findings.sentence();
     // A base rule that was tried stays in the table where it came out as off.
@@ -152,9 +149,10 @@ pub fn page(
     }))
 }
 
-/// The figures behind the verdict, with what they say.
+/// The figures behind the verdict, with what they say. The deflated Sharpe ratio is there twice where the best
+/// is not the trial with the highest Sharpe ratio.
 pub fn overfitting_figures(findings: &Findings) -> Vec<Figure<'static>> {
-    let o = &findings.overfitting;
+    let (o, judged) = (&findings.overfitting, &findings.judged);
     let figure =
         |name, x: Option<f64>, places, hint: &str, good: fn(f64) -> bool, bad: fn(f64) -> bool| Figure {
             name,
@@ -167,18 +165,28 @@ pub fn overfitting_figures(findings: &Findings) -> Vec<Figure<'static>> {
                 None => Tone::Plain,
             },
         };
-    let luck = format!(
-        "highest per-candle Sharpe ratio of {} trials {:.4}; luck alone would give {:.4}",
-        grouped(o.trials as f64, 0),
-        o.sharpe,
-        o.expected_max
-    );
+    let trials = counted(o.trials, "trial");
+    let luck =
+        |what: &str, sharpe: f64| format!("{what} {sharpe:.4}; luck alone would give {:.4}", o.expected_max);
+    let highest = luck(&format!("highest per-candle Sharpe ratio of {trials}"), o.sharpe);
+    let deflated =
+        |name, dsr, luck: &str| figure(name, dsr, 3, luck, |x| x >= DSR_SOUND, |x| x < DSR_OVERFIT);
+    let mut figures = match findings.best_is_highest() {
+        true => vec![deflated("Deflated Sharpe ratio", o.dsr, &highest)],
+        false => {
+            let best = luck("per-candle Sharpe ratio of the best trial", judged.sharpe);
+            vec![
+                deflated("Deflated Sharpe ratio of the best", judged.dsr, &best),
+                deflated("Deflated Sharpe ratio, highest Sharpe", o.dsr, &highest),
+            ]
+        }
+    };
     let beside = match findings.neighbours {
         0 => "no neighbours in the grid were tried".to_owned(),
+        1 => "the one neighbour in the grid, of the best's value".to_owned(),
         count => format!("median of the {count} neighbours in the grid, of the best's value"),
     };
-    vec![
-        figure("Deflated Sharpe ratio", o.dsr, 3, &luck, |x| x >= DSR_SOUND, |x| x < DSR_OVERFIT),
+    figures.extend([
         figure(
             "Probability of backtest overfitting",
             o.pbo,
@@ -188,7 +196,8 @@ pub fn overfitting_figures(findings: &Findings) -> Vec<Figure<'static>> {
             |x| x >= PBO_ON_PLATEAU,
         ),
         figure("Plateau", o.plateau, 3, &beside, |x| x >= PLATEAU_FLAT, |x| x < PLATEAU_PEAK),
-    ]
+    ]);
+    figures
 }
 
 fn walk_forward<'a>(

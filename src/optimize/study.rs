@@ -132,7 +132,11 @@ impl Study {
             let constraints = plan.grid.constraints.join(", ");
             return Err(StudyError::Grid(match plan.grid.len() {
                 Some(count) if count <= COMBINATIONS_MOST => {
-                    format!("the constraints exclude all {count} combinations of the grid: {constraints}")
+                    let all = match count {
+                        1 => "the one combination".to_owned(),
+                        count => format!("all {count} combinations"),
+                    };
+                    format!("the constraints exclude {all} of the grid: {constraints}")
                 }
                 _ => format!("none of the combinations drawn meets the constraints: {constraints}"),
             }));

@@ -28,6 +28,11 @@ pub fn grouped(x: f64, decimals: usize) -> String {
     text + rest
 }
 
+/// `1 order`, `2,000 orders`.
+pub fn counted(count: u64, thing: &str) -> String {
+    format!("{} {thing}{}", grouped(count as f64, 0), if count == 1 { "" } else { "s" })
+}
+
 /// Like [`grouped`], with `+` before what is above zero.
 pub fn signed(x: f64, decimals: usize) -> String {
     let text = grouped(x, decimals);
@@ -88,6 +93,9 @@ mod tests {
         assert_eq!(grouped(1_234_567.891, 2), "1,234,567.89");
         assert_eq!(grouped(-1000.0, 0), "-1,000");
         assert_eq!(grouped(999.999, 2), "1,000.00");
+        assert_eq!(counted(1, "order"), "1 order");
+        assert_eq!(counted(0, "order"), "0 orders");
+        assert_eq!(counted(2000, "order"), "2,000 orders");
         assert_eq!(grouped(-0.001, 2), "0.00");
         assert_eq!(grouped(f64::NAN, 2), "n/a");
         assert_eq!(signed(1.5e30, 2), "+1.500e30");

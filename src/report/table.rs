@@ -1,7 +1,7 @@
 //! The result in a terminal: one table of 80 columns, and what changed since the run before.
 
 use super::metrics::Metrics;
-use super::number::{days, grouped, pct, ratio_or, signed, signed_pct};
+use super::number::{counted, days, grouped, pct, ratio_or, signed, signed_pct};
 use crate::engine::{Counts, Reason};
 use crate::model::money::plain_f64;
 use std::fmt::Write;
@@ -107,10 +107,10 @@ fn header(out: &mut String, summary: &Summary, colour: Colour) {
         out,
         &clipped(
             &format!(
-                "{} to {} · {} candles · {} tier",
+                "{} to {} · {} · {} tier",
                 summary.from,
                 summary.to,
-                grouped(summary.candles as f64, 0),
+                counted(summary.candles as u64, "candle"),
                 summary.tier
             ),
             WIDTH,

@@ -443,6 +443,66 @@ fn the_verdict_is_about_the_best_and_not_about_another_trial() {
         assert_eq!(by_sharpe[figure], by_drawdown[figure], "{figure} is of all trials");
     }
     assert_ne!(by_sharpe["sentence"], by_drawdown["sentence"]);
+
+    // Each figure says of which of the two it is, the sentence's first.
+    let said = play.mista(&format!("optimize breakout.rhai {} --metric max_drawdown", period())).ok().out;
+    let figure = |name: &str| said.lines().find_map(|line| line.trim().strip_prefix(name)).map(str::trim);
+    let highest = format!("{:.3}", by_sharpe["dsr"].as_f64().unwrap());
+    assert_eq!(figure("Deflated Sharpe ratio, highest Sharpe"), Some(highest.as_str()), "{said}");
+    let best: f64 = figure("Deflated Sharpe ratio of the best").unwrap().parse().unwrap();
+    let words = format!("{:.0} % certain", (best * 100.0).floor());
+    assert!(by_drawdown["sentence"].as_str().unwrap().contains(&words), "{words}: {said}");
+    let said = play.mista(&format!("optimize breakout.rhai {}", period())).ok().out;
+    assert!(said.contains(&format!("Deflated Sharpe ratio                  {highest}")), "{said}");
+}
+
+#[test]
+fn where_no_trial_made_the_trades_asked_for_it_is_said() {
+    let play = Playground::good();
+    let arguments = "optimize good.rhai --data BTCUSDT_1h.csv --grid grid.yaml --out";
+    let words = "No combination made 1,000 trades (--min-trades): the most were ";
+    let said = play.mista(&format!("{arguments} out --min-trades 1000 --save-details")).ok();
+    let text = said.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("looking for the highest Sharpe ratio; none made 1,000 trades #"), "{text}");
+    assert!(text.contains(words) && !text.contains("mista forward-test"), "{text}");
+    let details = Details::read(&play.read("out/details/sharpe_ratio_good_BTCUSDT_1h.csv"));
+    let trades = |row| details.cell(row, "trades_total").parse::<u64>().unwrap();
+    let most = (0..details.rows.len()).map(trades).max().unwrap();
+    assert!(text.contains(&format!("{words}{most}.")), "{text}");
+    assert!(text.contains(&format!("next: search again with --min-trades {most} or less")), "{text}");
+    assert!(play.read("out/reports/sharpe_ratio_good_BTCUSDT_1h.html").contains(words));
+    let json = play.mista(&format!("{arguments} json --min-trades 1000 --json")).ok().json();
+    assert!(json["overfitting"]["sentence"].as_str().unwrap().ends_with(&format!("{words}{most}.")));
+
+    let said = play.mista(&format!("{arguments} enough --min-trades {most}")).ok();
+    assert!(said.out.contains("next:  mista forward-test") && !said.out.contains("--min-trades"));
+
+    let play = shop();
+    let said = play.mista("optimize --all --strategies good --symbols BTCUSDT --min-trades 1000").ok().out;
+    let words = format!("good BTCUSDT 1h: {words}");
+    let text = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains(&words) && !text.contains("next:"), "{said}");
+    assert!(play.read("results/optimize/index.html").contains(&words));
+}
+
+#[test]
+fn one_combination_is_counted_as_one() {
+    let play = Playground::good();
+    let fixed = "--set period=3 --set factor=1 --set stop_loss_pct=0.02";
+    let said = play
+        .mista(&format!(
+            "optimize good.rhai --data BTCUSDT_1h.csv --grid grid.yaml --end 2021-01-04T01:00:00Z {fixed}"
+        ))
+        .ok()
+        .out;
+    assert!(said.contains("· 1 candle\n1 combination (grid)"), "{said}");
+    assert!(!said.contains("BEST"), "nothing was chosen: {said}");
+    let best = play.read(&play.one("results/optimize", ".yaml"));
+    assert!(best.starts_with("# The best of 1 combination by sharpe_ratio."), "{best}");
+    let page = play.read(&play.one("results/optimize/reports", ".html"));
+    for word in [">1 candle<", ">1 trial<"] {
+        assert!(page.contains(word), "{word}");
+    }
 }
 
 #[test]
@@ -520,6 +580,23 @@ fn a_task_that_fails_stops_no_other() {
     let again = shop();
     again.mista("optimize --all --quiet --save-details --threads 5").failed(1, "4 of 8 tasks failed");
     same("five threads", &play.files("results"), &again.files("results"));
+}
+
+#[test]
+fn where_every_task_fails_the_index_stays_as_it_was() {
+    let play = shop();
+    for flags in ["--strategies god", "--symbols XUSDT", "--strategies throws,broken"] {
+        let said = play.mista(&format!("optimize --all {flags}")).failed(1, "failed, see above");
+        assert!(said.out.contains("failed") && !said.out.contains("next:"), "{flags}: {}", said.out);
+        assert!(!said.out.contains("index.html"), "{flags}: {}", said.out);
+        let left = play.files("results").into_keys().filter(|name| !name.is_empty() && !name.ends_with('/'));
+        assert_eq!(left.collect::<Vec<_>>(), [""; 0], "{flags}");
+    }
+    let said = play.mista("optimize --all --strategies good").ok();
+    assert!(said.out.contains("next:  mista forward-test --all"), "{}", said.out);
+    let before = play.files("results");
+    play.mista("optimize --all --strategies god").failed(1, "failed, see above");
+    same("after a search that failed", &before, &play.files("results"));
 }
 
 #[test]

@@ -6,12 +6,12 @@ use crate::cli::{Exit, Failure, complain, print, write};
 use crate::job::Job;
 use crate::optimize::trials::Trials;
 use crate::optimize::{
-    BestParams, Findings, FindingsError, Runner, Study, overfitting_figures, page, search_in_words,
+    BestParams, Findings, FindingsError, Runner, Study, TooFew, overfitting_figures, page, search_in_words,
     walked_sentence,
 };
 use crate::report::figures;
 use crate::report::html::{BatchPage, Cell, Column, Script as ChartScript, Tone, batch_page, chart_script};
-use crate::report::number::grouped;
+use crate::report::number::{counted, grouped};
 use crate::report::{Metrics, NewFile};
 use crate::script::Parameters;
 use serde_json::{Value, json};
@@ -155,8 +155,8 @@ pub fn report(tasks: &[Task<Finished<'_>>], output: &Output, batch: bool) -> Res
             for (name, failure) in failures {
                 complain(&failure.of(name));
             }
-            let all = tasks.len();
-            Err(Failure::new(Exit::Failed, format!("{} of {all} tasks failed, see above", failures.len())))
+            let all = counted(tasks.len() as u64, "task");
+            Err(Failure::new(Exit::Failed, format!("{} of {all} failed, see above", failures.len())))
         }
     }
 }
@@ -182,16 +182,16 @@ impl Finished<'_> {
         let metric = plan.metric;
         let (from, to) = crate::optimize::days(self.study.setup.candles(), self.study.setup.rows.clone());
         let mut out = format!(
-            "{} · {} {} · {from} to {to} · {} candles\n",
+            "{} · {} {} · {from} to {to} · {}\n",
             recipe.strategy,
             recipe.symbol,
             recipe.interval,
-            grouped(recipe.candles as f64, 0)
+            counted(recipe.candles as u64, "candle")
         );
         let direction = if metric.higher_is_better() { "highest" } else { "lowest" };
         let mut tried = format!(
-            "{} combinations ({}), looking for the {direction} {}",
-            grouped(findings.trials as f64, 0),
+            "{} ({}), looking for the {direction} {}",
+            counted(findings.trials, "combination"),
             search_in_words(self.study),
             figures::label(metric.key())
         );
@@ -201,10 +201,16 @@ impl Finished<'_> {
         if findings.failed > 0 {
             let _ = write!(tried, "; {} failed", grouped(findings.failed as f64, 0));
         }
+        if let Some(TooFew { asked, .. }) = findings.too_few {
+            let _ = write!(tried, "; none made {}", counted(asked, "trade"));
+        }
         let _ = writeln!(out, "{}\n", wrap(&tried, ""));
         let top: Vec<_> = findings.top.iter().take(SHOWN).collect();
         out.push_str(&table::trials(self.study, &top));
-        let _ = writeln!(out, "\nBEST");
+        // With every parameter fixed, the best is what was said.
+        if !plan.grid.axes.is_empty() {
+            let _ = writeln!(out, "\nBEST");
+        }
         for entry in self
             .parameters
             .entries()
@@ -248,7 +254,16 @@ impl Finished<'_> {
             let _ = writeln!(out, "{what:<16} {}", path.display());
         }
         let best = self.files.first().map(|(_, path)| path.display().to_string()).unwrap_or_default();
-        let _ = writeln!(out, "next:  mista forward-test {best}");
+        let _ = match findings.too_few {
+            // What was asked for was not found.
+            Some(TooFew { most, .. }) => {
+                writeln!(
+                    out,
+                    "next:  search again with --min-trades {most} or less, more candles, or other values"
+                )
+            }
+            None => writeln!(out, "next:  mista forward-test {best}"),
+        };
         out
     }
 }
@@ -285,11 +300,26 @@ fn batch_text(tasks: &[Task<Finished<'_>>], output: &Output) -> String {
         ],
     };
     let mut out = String::new();
-    if let Some((_, Ok(finished))) = tasks.iter().find(|(_, result)| result.is_ok()) {
+    let first = tasks.iter().find_map(|(_, result)| result.as_ref().ok());
+    if let Some(finished) = first {
         let _ = writeln!(out, "best by {}\n", figures::label(finished.study.plan.metric.key()));
     }
     out.push_str(&table::columns(&heads, &tasks.iter().map(row).collect::<Vec<_>>()));
+    if tasks.iter().any(|(_, result)| result.as_ref().is_ok_and(|f| !f.findings.best_is_highest())) {
+        let _ = writeln!(out, "\nDSR is that of the highest Sharpe ratio, the verdict that of the best.");
+    }
+    for remark in too_few(tasks) {
+        let _ = writeln!(out, "\n{}", wrap(&remark, ""));
+    }
+    if first.is_none() {
+        return out;
+    }
     let _ = writeln!(out, "\nindex            {}", output.out.join("index.html").display());
+    let enough =
+        |(_, result): &Task<Finished<'_>>| result.as_ref().is_ok_and(|f| f.findings.too_few.is_none());
+    if !tasks.iter().any(enough) {
+        return out;
+    }
     if output.out == Path::new(OUT) {
         let _ = writeln!(out, "next:  mista forward-test --all");
     } else {
@@ -297,6 +327,14 @@ fn batch_text(tasks: &[Task<Finished<'_>>], output: &Output) -> String {
         let _ = writeln!(out, "next:  mista forward-test {}", files.display());
     }
     out
+}
+
+/// Of each task in which no trial made the trades that were asked for.
+fn too_few(tasks: &[Task<Finished<'_>>]) -> Vec<String> {
+    let remark = |(name, result): &Task<Finished<'_>>| {
+        Some(format!("{name}: {}", result.as_ref().ok()?.findings.too_few?))
+    };
+    tasks.iter().filter_map(remark).collect()
 }
 
 fn batch_json(tasks: &[Task<Finished<'_>>]) -> Result<Value, Failure> {
@@ -317,7 +355,7 @@ const COLUMNS: [Column<'static>; 10] = [
     Column::text("Verdict"),
     Column::number("Best").hint("the metric of the best trial, in-sample"),
     Column::number("Return").hint("of the best trial, in-sample"),
-    Column::number("DSR").hint("deflated Sharpe ratio: 0.95 or more stands out of what luck gives"),
+    Column::number("DSR").hint("deflated Sharpe ratio of the trial with the highest Sharpe ratio: 0.95 or more stands out of what luck gives"),
     Column::number("PBO").hint("probability of backtest overfitting: the lower the better"),
     Column::number("Plateau").hint("median of the neighbours in the grid, of the best's value"),
     Column::number("Trials"),
@@ -376,7 +414,7 @@ fn index(tasks: &[Task<Finished<'_>>]) -> String {
         failed: failed.collect(),
         settings: Vec::new(),
         provenance: vec![("mista".into(), env!("CARGO_PKG_VERSION").into())],
-        warnings: Vec::new(),
+        warnings: too_few(tasks),
         capsule: String::new(),
     })
 }

@@ -17,7 +17,7 @@ use crate::optimize::trials::{Shard, Trials, TrialsError, Writer};
 use crate::optimize::{
     COMBINATIONS_MOST, Grid, Metric, Plan, Runner, Search, Shared, Study, StudyError, WalkForward,
 };
-use crate::report::number::grouped;
+use crate::report::number::{counted, grouped};
 use crate::script::Script;
 use clap::{Args, Subcommand, ValueEnum};
 pub use finish::CHARTS;
@@ -58,12 +58,12 @@ pub struct OptimizeArguments {
     /// Try the whole grid, or combinations of it drawn at random
     #[arg(long, value_enum, default_value = "grid")]
     search: Method,
-    /// With --search random: how many combinations
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = parse_positive)]
-    samples: u64,
-    /// With --search random: another seed draws other combinations
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = parse_count::<u64>)]
-    seed: u64,
+    /// With --search random: how many combinations [default: 100]
+    #[arg(long, value_name = "N", value_parser = parse_positive)]
+    samples: Option<u64>,
+    /// With --search random: another seed draws other combinations [default: 0]
+    #[arg(long, value_name = "N", value_parser = parse_count::<u64>)]
+    seed: Option<u64>,
     /// Trials with fewer trades come after all others
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = parse_count::<u64>)]
     min_trades: u64,
@@ -123,7 +123,11 @@ enum Method {
     Random,
 }
 
-/// Candles × trials from which on a search is asked about first: some twenty minutes on two cores.
+/// What is drawn by --search random unless said otherwise.
+const SAMPLES: u64 = 100;
+
+/// Candles × trials from which on a search is asked about first: some ten seconds on two cores, twenty minutes with
+/// the interpreter.
 const LARGE: u64 = 2_000_000_000;
 
 pub fn optimize(arguments: &OptimizeArguments) -> Result<(), Failure> {
@@ -137,6 +141,13 @@ pub fn optimize(arguments: &OptimizeArguments) -> Result<(), Failure> {
 type Task<T> = (String, Result<T, Failure>);
 
 fn search(arguments: &OptimizeArguments) -> Result<(), Failure> {
+    let drawn = [("--samples", arguments.samples), ("--seed", arguments.seed)];
+    if let (Method::Grid, Some((flag, _))) = (arguments.search, drawn.iter().find(|flag| flag.1.is_some())) {
+        let message = format!(
+            "{flag} goes with --search random: say that too, or leave {flag} out, and the whole grid is tried"
+        );
+        return Err(Failure::new(Exit::Usage, message));
+    }
     let grids =
         GridFile::load(&arguments.grid).map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
     let tasks = match &arguments.script {
@@ -225,7 +236,8 @@ fn search(arguments: &OptimizeArguments) -> Result<(), Failure> {
         };
         finished.push((name.clone(), one));
     }
-    if all {
+    // Where nothing came out, what came of the search before is worth more.
+    if all && finished.iter().any(|(_, finished)| finished.is_ok()) {
         finish::write_index(&finished, &arguments.output)?;
     }
     for ((_, begun), (_, finished)) in begun.iter().zip(&finished) {
@@ -382,7 +394,10 @@ fn study(
     let setup = Setup::new(&config, shared.market.clone())?;
     let search = match arguments.search {
         Method::Grid => Search::Grid,
-        Method::Random => Search::Random { samples: arguments.samples, seed: arguments.seed },
+        Method::Random => Search::Random {
+            samples: arguments.samples.unwrap_or(SAMPLES),
+            seed: arguments.seed.unwrap_or_default(),
+        },
     };
     let plan = Plan {
         recipe: Recipe::of(&script, &parameters, &setup),
@@ -516,11 +531,11 @@ fn confirm(arguments: &OptimizeArguments, studies: &[&Study]) -> Result<(), Fail
     let trials: u64 = studies.iter().map(|study| study.trials() / shards).sum();
     let threads = arguments.threads.map_or_else(threads, |threads| threads as usize);
     let text = format!(
-        "{} trials of {} candles in all, {} on {threads} thread{}",
-        grouped(trials as f64, 0),
-        grouped(all as f64, 0),
+        "{} of {} in all, {} on {}",
+        counted(trials, "trial"),
+        counted(all, "candle"),
         estimate(studies, all, threads),
-        if threads == 1 { "" } else { "s" },
+        counted(threads as u64, "thread"),
     );
     if !std::io::stdin().is_terminal() {
         return Err(Failure::new(
@@ -562,8 +577,7 @@ fn in_words(seconds: f64) -> String {
         s if s < 48.0 * 3600.0 => (s / 3600.0, "hour"),
         s => (s / 86400.0, "day"),
     };
-    let value = value.round().max(1.0);
-    format!("{} {unit}{}", grouped(value, 0), if value == 1.0 { "" } else { "s" })
+    counted(value.round().max(1.0) as u64, unit)
 }
 
 /// A flag that Ctrl-C raises; pressed again, the process ends.

@@ -8,6 +8,7 @@ use super::table::{self, Cell, Column};
 use super::verdict::{self, Compared, Figure, Verdict};
 use super::{Metrics, ParameterRow};
 use crate::report::figures;
+use crate::report::number::counted;
 use plotly::Traces;
 use serde::Serialize;
 use std::fmt::Write;
@@ -256,8 +257,8 @@ fn header(out: &mut String, page: &OptimizePage) {
         Html(page.symbol).to_string(),
         Html(&page.interval).to_string(),
         format!("trained <time>{}</time> to <time>{}</time>", Html(from), Html(to)),
-        format!("{} candles", count(page.candles as u64)),
-        format!("{} trials", count(page.trials)),
+        counted(page.candles as u64, "candle"),
+        counted(page.trials, "trial"),
     ];
     let links = [
         ("verdict", "Verdict", true),
@@ -276,14 +277,14 @@ fn header(out: &mut String, page: &OptimizePage) {
 /// What the search came to, in a line of HTML.
 fn found(page: &OptimizePage) -> String {
     let metric = Html(figures::label(page.metric)).to_string();
-    let trials = count(page.trials);
+    let trials = counted(page.trials, "trial");
     let way = if page.higher_is_better { "highest" } else { "lowest" };
     let mut found = match page.best_value {
         Some(best) => {
             let best = nobreak(&figures::text(page.metric, Some(best)));
-            format!("{metric} <b>{best}</b>, the {way} of {trials} trials, in-sample.")
+            format!("{metric} <b>{best}</b>, the {way} of {trials}, in-sample.")
         }
-        None => format!("None of {trials} trials has a {metric}."),
+        None => format!("None of {trials} has a {metric}."),
     };
     for (n, what) in [(page.failed, "failed"), (page.untraded, "made no trade")] {
         if n > 0 {

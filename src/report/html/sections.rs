@@ -10,7 +10,7 @@ use crate::engine::{Counts, Reason};
 use crate::model::ExitReason;
 use crate::report::figures;
 use crate::report::monthly::monthly_returns;
-use crate::report::number::signed;
+use crate::report::number::{counted, signed};
 use std::fmt::Write;
 
 /// Log lines shown at most: the latest.
@@ -83,7 +83,7 @@ pub fn header(out: &mut String, page: &Page) {
         Html(page.symbol).to_string(),
         Html(&page.interval).to_string(),
         range,
-        format!("{} candles", count(page.outcome.range.len() as u64)),
+        counted(page.outcome.range.len() as u64, "candle"),
     ];
     let mut links = vec![
         ("charts", "Charts"),

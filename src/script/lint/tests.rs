@@ -401,6 +401,16 @@ fn handlers() {
 }
 
 #[test]
+fn nothing_is_unused_where_a_handler_is_not_known() {
+    for handler in ["fn on_candel(ctx, p)", "fn decide(ctx, p)", "fn on_candle(p)"] {
+        let found = check(&EXAMPLE.replace("fn on_candle(ctx, p)", handler));
+        assert!(found.contains('×') && !found.contains("is never used"), "{handler}: {found}");
+    }
+    let found = check(&EXAMPLE.replace("fn on_candle(ctx, p)", "fn on_candel(ctx, p)"));
+    assert_eq!(found.matches(['×', '⚠']).count(), 1, "{found}");
+}
+
+#[test]
 fn warnings() {
     snapshot(
         "warnings",
