@@ -372,8 +372,9 @@ impl Trader {
 
     /// Tells the missed candles that had closed before `time`.
     fn catch_up(&mut self, time: i64) -> Result<(), TraderError> {
-        while let Some(held) = &mut self.held
-            && let Some(candle) = held.missed.pop_front_if(|candle| candle.close_time < time)
+        while let Some(Held { missed, .. }) = &mut self.held
+            && missed.front().is_some_and(|candle| candle.close_time < time)
+            && let Some(candle) = missed.pop_front()
         {
             self.on_candle(candle)?;
         }
