@@ -91,7 +91,8 @@ pub fn forward_test(arguments: &ForwardTestArguments) -> Result<(), Failure> {
         let test = test(arguments, file, batch, &mut seen);
         tests.push((file, test.map_err(|failure| failure.about(file))));
     }
-    if batch {
+    // Where there is nothing to show, what is there stays.
+    if batch && tests.iter().any(|(_, test)| test.is_ok()) {
         write(&arguments.out.join("reports").join(CHARTS), chart_script())?;
         write(&arguments.out.join("index.html"), index(&tests))?;
     }
@@ -308,7 +309,9 @@ fn batch_text(tests: &[Test<'_>], arguments: &ForwardTestArguments) -> String {
         };
     }
     let _ = writeln!(out, "\n{}", textwrap::fill(&sentence(tests), 80));
-    let _ = writeln!(out, "\nindex  {}", arguments.out.join("index.html").display());
+    if tests.iter().any(|(_, test)| test.is_ok()) {
+        let _ = writeln!(out, "\nindex  {}", arguments.out.join("index.html").display());
+    }
     out
 }
 
