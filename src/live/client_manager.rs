@@ -313,11 +313,16 @@ impl ClientManager {
                 Some(StreamItem::Connected { .. }) => {
                     *generation += 1;
                     is_up = true;
-                    // This machine may have slept, and its clock with it: what needs it says so if that fails. And what
-                    // was seen before a connection was lost is old though this one is not silent.
-                    let both = async { tokio::join!(self.rest.sync_clock(), self.newest()) };
-                    let answers = timeout(self.settings.answer_timeout, both).await;
-                    last_seen = answers.ok().and_then(|(_, newest)| newest);
+                    let is_again = *generation > 1;
+                    let clock = async {
+                        if is_again {
+                            // This machine may have slept, and its clock with it. What needs it says so if that fails.
+                            _ = self.rest.sync_clock().await;
+                        }
+                    };
+                    // What was seen before a connection was lost is old though this one is not silent.
+                    let both = async { tokio::join!(clock, self.newest()).1 };
+                    last_seen = timeout(self.settings.answer_timeout, both).await.ok().flatten();
                     send(out, Message::FeedUp { generation: *generation })?;
                     self.catch_up(feed, out).await?;
                 }

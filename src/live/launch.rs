@@ -211,10 +211,10 @@ fn prepare(
     let last_close = missed.last().map(|candle| candle.close_time).or(known);
     let (progress, seen) = watch::channel(Progress::default());
     let feed = client.clone().feed(last_close, outbox.clone());
-    runtime.spawn(endless("what follows the market", feed, outbox.clone()));
+    runtime.spawn(watched("what follows the market", Ends::Never, feed, outbox.clone()));
     if has_account {
         let follow = client.clone().follow_account(outbox.clone());
-        runtime.spawn(endless("what follows the account", follow, outbox.clone()));
+        runtime.spawn(watched("what follows the account", Ends::Never, follow, outbox.clone()));
     }
     if is_led {
         let control = MarketControl::new(&endpoints.rest).map_err(LaunchError::Refused)?;
@@ -227,12 +227,7 @@ fn prepare(
             progress: seen,
             out: outbox.clone(),
         };
-        let (task, out) = (runtime.spawn(driver.run()), outbox.clone());
-        runtime.spawn(async move {
-            if let Err(error) = task.await {
-                let _ = out.send(Message::Fatal(format!("what moves the market has failed: {error}")));
-            }
-        });
+        runtime.spawn(watched("what moves the market", Ends::WithTheMarket, driver.run(), outbox.clone()));
     }
     let costs = begun.session.settings.costs;
     let broker = match venue {
@@ -276,11 +271,24 @@ fn prepare(
     Ok(trader)
 }
 
-/// Does what ends only with the trader; if it ends before, the trader is told, as it would go on without it.
-async fn endless(what: &str, task: impl Future<Output = ()> + Send + 'static, out: Sender<Message>) {
-    let why = match tokio::spawn(task).await {
-        Ok(()) => "ended".to_owned(),
-        Err(error) => error.to_string(),
+/// When a task of the trader's may end.
+enum Ends {
+    /// With the trader only.
+    Never,
+    WithTheMarket,
+}
+
+/// Does what the trader lives by; if it ends otherwise than it may, the trader is told, as it would go on without it.
+async fn watched(
+    what: &str,
+    ends: Ends,
+    task: impl Future<Output = ()> + Send + 'static,
+    out: Sender<Message>,
+) {
+    let why = match (tokio::spawn(task).await, ends) {
+        (Ok(()), Ends::WithTheMarket) => return,
+        (Ok(()), Ends::Never) => "ended".to_owned(),
+        (Err(error), _) => error.to_string(),
     };
     // Nobody is left to be told if the trader has ended.
     let _ = out.send(Message::Fatal(format!("{what} has failed: {why}")));

@@ -179,19 +179,17 @@ impl Trader {
 
     /// Trades until it is told to stop or the market ends.
     pub fn run(mut self) -> Result<Farewell, TraderError> {
-        if self.parts.first.is_empty() {
+        let first = std::mem::take(&mut self.parts.first);
+        if first.is_empty() {
             // It was written down before there was anybody to tell.
             self.notify(&Record::Session(Box::new(self.parts.session.clone())));
-        }
-        self.trade()
-    }
-
-    fn trade(&mut self) -> Result<Farewell, TraderError> {
-        self.settle_trades()?;
-        for record in std::mem::take(&mut self.parts.first) {
-            self.tell(&record)?;
+        } else {
             let missed = std::mem::take(&mut self.parts.missed).into();
-            self.held.get_or_insert(Held { by: Instant::now() + ORDERS_FIRST, missed, messages: Vec::new() });
+            self.held = Some(Held { by: Instant::now() + ORDERS_FIRST, missed, messages: Vec::new() });
+        }
+        self.settle_trades()?;
+        for record in first {
+            self.tell(&record)?;
         }
         self.watch()?;
         self.publish();
@@ -648,18 +646,11 @@ impl Trader {
     }
 
     fn what_is_open(&self) -> String {
-        let open = what_is_open(&self.parts.desk, self.parts.session.venue == Venue::Paper.name());
-        if self.parts.desk.view().1.position.position().is_none() {
-            return open;
-        }
-        let next = match self.parts.begins_anew {
-            true => "Its exchange is gone with it: the next session begins anew.",
-            false => "The same command goes on with it; --flatten sells it.",
-        };
-        format!("{open} {next}")
+        let on_paper = self.parts.session.venue == Venue::Paper.name();
+        what_is_open(&self.parts.desk, on_paper, self.parts.begins_anew)
     }
 
-    fn end(&mut self, end: End) -> Result<Farewell, TraderError> {
+    fn end(mut self, end: End) -> Result<Farewell, TraderError> {
         let open = self.what_is_open();
         self.note(&Record::Ended)?;
         self.save()?;
@@ -669,7 +660,7 @@ impl Trader {
 }
 
 /// What is left when a trader ends, in words.
-pub fn what_is_open(desk: &Desk<Script>, on_paper: bool) -> String {
+fn what_is_open(desk: &Desk<Script>, on_paper: bool, begins_anew: bool) -> String {
     let (state, engine) = desk.view();
     let Some(position) = engine.position.position() else {
         return "Nothing is held.".to_owned();
@@ -694,5 +685,9 @@ pub fn what_is_open(desk: &Desk<Script>, on_paper: bool) -> String {
             format!("NOT on the exchange, and not watched from now on: {}.", levels.join(" and "))
         }
     };
-    format!("{held} {protection}")
+    let next = match begins_anew {
+        true => "Its exchange is gone with it: the next session begins anew.",
+        false => "The same command goes on with it; --flatten sells it.",
+    };
+    format!("{held} {protection} {next}")
 }

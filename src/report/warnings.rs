@@ -1,7 +1,7 @@
 //! What a reader of a result has to know before believing it.
 
 use super::metrics::Metrics;
-use super::number::{grouped, pct};
+use super::number::{counted, grouped, pct};
 use crate::backtest::Outcome;
 use crate::model::{Candles, Interval, Refusal, iso};
 
@@ -63,11 +63,10 @@ fn gaps(open_times: &[i64], interval: i64) -> Option<String> {
     }
     let (most, before) = longest;
     (count > 0).then(|| {
-        let noun = if count == 1 { "gap" } else { "gaps" };
         let mostly = missing > i64::try_from(open_times.len()).unwrap_or(i64::MAX);
         format!(
-            "{} {noun} in the candles, {} missing; the longest, {}, after {}.{}",
-            grouped(count as f64, 0),
+            "{} in the candles, {} missing; the longest, {}, after {}.{}",
+            counted(count, "gap"),
             grouped(missing as f64, 0),
             grouped(most as f64, 0),
             iso(before),

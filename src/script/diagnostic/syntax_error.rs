@@ -16,20 +16,12 @@ fn parser_type(raw: &str) -> String {
     }
 }
 
-/// Whether a dot is the last before this place.
-fn is_after_dot(text: &str, line: usize, column: usize) -> bool {
-    let before: String =
-        text.lines().take(line.saturating_sub(1)).flat_map(|line| line.chars().chain(['\n'])).collect();
-    let here = text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
-    let here: String = here.chars().take(column.saturating_sub(1)).collect();
-    format!("{before}{here}").trim_end().ends_with('.')
-}
-
-pub(super) fn parse_error(kind: &ParseErrorType, position: Position, text: &str) -> Diagnostic {
+pub(super) fn parse_error(kind: &ParseErrorType, position: Position, source: &str) -> Diagnostic {
     use ParseErrorType as P;
-    let source = Source::new(text);
+    let source = Source::new(source);
     let (line, column) = place(position);
     let found = source.at(line, column).map(|token| source.text(token));
+    let is_after_dot = || source.before(line, column).is_some_and(|token| source.text(token) == ".");
     let at = |message: String| Diagnostic::error(line, column, message);
     match kind {
         P::MissingToken(token, purpose) => missing(token, purpose, &source, line, column, found),
@@ -88,7 +80,7 @@ pub(super) fn parse_error(kind: &ParseErrorType, position: Position, text: &str)
         P::PropertyExpected if found == Some(",") => {
             at("the name of an entry is needed here".to_string()).with_help("there is a comma too many")
         }
-        P::PropertyExpected if !is_after_dot(text, line, column) => {
+        P::PropertyExpected if !is_after_dot() => {
             at("the name of an entry is needed here".to_string()).with_help("write `#{ name: value }`")
         }
         P::PropertyExpected => at("after a dot stands the name of a property or a method".to_string()),

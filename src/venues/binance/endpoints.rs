@@ -113,12 +113,14 @@ impl Endpoints {
     /// Whether orders go nowhere but to this machine, or to where the exchange has money that is nobody's.
     pub fn are_play_money(&self) -> bool {
         let known = [Preset::Testnet, Preset::Demo].map(Preset::endpoints);
-        let is_known = |url: &str| {
-            let known = known.iter().flat_map(|it| [Some(&it.rest), it.ws_api.as_ref()]).flatten();
-            known.into_iter().any(|known| host(known).eq_ignore_ascii_case(host(url)))
+        let is_known = |host: &str| {
+            known.iter().flat_map(Endpoints::hosts_of_orders).any(|known| known.eq_ignore_ascii_case(host))
         };
-        let orders = [Some(&self.rest), self.ws_api.as_ref()];
-        orders.into_iter().flatten().all(|url| is_loopback(authority(url)) || is_known(url))
+        self.hosts_of_orders().all(|host| is_loopback(host) || is_known(host))
+    }
+
+    fn hosts_of_orders(&self) -> impl Iterator<Item = &str> {
+        [Some(&self.rest), self.ws_api.as_ref()].into_iter().flatten().map(|url| host(url))
     }
 
     /// Whether they are addresses of the right kind, and none in the clear but to this machine.
@@ -149,7 +151,7 @@ fn address(url: &str, safe: &str, clear: &str, schemes: &'static str) -> Result<
     if authority.is_empty() || authority.starts_with(':') || after.contains(strange) {
         return Err(fault());
     }
-    if url.starts_with(clear) && !is_loopback(authority) {
+    if url.starts_with(clear) && !is_loopback(host(authority)) {
         return Err(EndpointError::Clear(shown(url)));
     }
     Ok(())
@@ -163,24 +165,18 @@ fn shown(url: &str) -> String {
     }
 }
 
-/// `host[:port]` of an address.
-fn authority(url: &str) -> &str {
-    let after = url.split_once("://").map_or(url, |(_, after)| after);
-    after.split('/').next().unwrap_or_default()
-}
-
 /// The host of an address, or of `host[:port]`.
 fn host(url: &str) -> &str {
-    let authority = authority(url);
+    let after = url.split_once("://").map_or(url, |(_, after)| after);
+    let authority = after.split('/').next().unwrap_or_default();
     match authority.strip_prefix('[') {
         Some(inside) => inside.split(']').next().unwrap_or_default(),
         None => authority.split(':').next().unwrap_or_default(),
     }
 }
 
-/// Whether `host[:port]` is this machine.
-fn is_loopback(authority: &str) -> bool {
-    let host = host(authority);
+/// Whether a host is this machine.
+fn is_loopback(host: &str) -> bool {
     let number = host.parse::<std::net::IpAddr>();
     host.eq_ignore_ascii_case("localhost") || number.is_ok_and(|address| address.is_loopback())
 }
